@@ -1,0 +1,1 @@
+"""Turns patient feedback into a checked patient-experience warehouse."""
