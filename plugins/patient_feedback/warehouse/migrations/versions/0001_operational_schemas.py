@@ -417,7 +417,7 @@ create table audit.pipeline_run (
 );
 
 create table audit.ledger (
-    ledger_id bigint generated always as identity primary key,
+    ledger_id bigint primary key,
     happened_at timestamptz not null default now(),
     action text not null,
     subject text not null,
@@ -448,10 +448,13 @@ comment on column audit.publication.feedback_ledger_id is
 APPEND_ONLY = """
 create function audit.chain_ledger_entry() returns trigger language plpgsql as $$
 begin
+    -- Held until the transaction ends, so that numbers follow the order of commits without a gap.
     perform pg_advisory_xact_lock(hashtext('audit.ledger'));
-    select entry_sha256 into new.previous_sha256 from audit.ledger order by ledger_id desc limit 1;
+    select ledger_id, entry_sha256 into new.ledger_id, new.previous_sha256
+    from audit.ledger order by ledger_id desc limit 1;
+    new.ledger_id := coalesce(new.ledger_id, 0) + 1;
     new.entry_sha256 := encode(sha256(convert_to(concat_ws(
-        '|', new.previous_sha256, new.action, new.subject, new.actor,
+        '|', new.ledger_id::text, new.previous_sha256, new.action, new.subject, new.actor,
         new.run_id, new.row_count::text, new.details::text, extract(epoch from new.happened_at)::text
     ), 'UTF8')), 'hex');
     return new;
