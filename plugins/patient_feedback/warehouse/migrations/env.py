@@ -2,8 +2,9 @@
 
 from alembic import context
 from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
-with create_engine(context.config.attributes["url"]).connect() as connection:
+with create_engine(context.config.attributes["url"], poolclass=NullPool).connect() as connection:
     context.configure(connection=connection, version_table="alembic_version", version_table_schema="public")
     with context.begin_transaction():
         context.run_migrations()

@@ -1,0 +1,86 @@
+"""A real PostgreSQL for the tests: one server per session, one migrated database per test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from patient_feedback.settings import Settings
+from patient_feedback.stack.postgres import EmbeddedPostgres
+from patient_feedback.warehouse.migrate import migrate
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+TEMPLATE = "warehouse_template"
+
+_database_numbers = itertools.count(1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def project_dir() -> Path:
+    return PROJECT_DIR
+
+
+@pytest.fixture
+def free_port() -> int:
+    return _free_port()
+
+
+@pytest.fixture
+def new_home() -> Iterator[Path]:
+    """An empty home that the server's unprivileged user can enter, unlike pytest's own folders."""
+    home = Path(tempfile.mkdtemp(prefix="feedback-test-"))
+    home.chmod(0o711)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedPostgres]:
+    """A running server for the session; its database `warehouse_template` is migrated."""
+    home = Path(tempfile.mkdtemp(prefix="feedback-tests-"))
+    home.chmod(0o711)
+    started = EmbeddedPostgres(home, _free_port(), environ={})
+    started.start()
+    try:
+        started.create_warehouse(TEMPLATE)
+        migrate(settings_for(started, TEMPLATE))
+        yield started
+    finally:
+        started.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def settings_for(server: EmbeddedPostgres, database: str, **variables: str) -> Settings:
+    return Settings.from_environment(
+        {
+            "FEEDBACK_PROJECT_DIR": str(PROJECT_DIR),
+            "FEEDBACK_HOME": str(server.home),
+            "FEEDBACK_DB_PORT": str(server.port),
+            "FEEDBACK_DB_NAME": database,
+            **variables,
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a migrated, empty warehouse that belongs to this test alone."""
+    name = f"test_{os.getpid()}_{next(_database_numbers)}"
+    server.create_warehouse(name, template=TEMPLATE)
+    try:
+        yield settings_for(server, name, FEEDBACK_LANDING_URL=(tmp_path / "landing").as_uri())
+    finally:
+        server.drop_database(name)
