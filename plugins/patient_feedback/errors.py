@@ -31,3 +31,7 @@ class StackError(FeedbackError):
 
 class WarehouseError(FeedbackError):
     """The warehouse refuses a connection, a migration or a publication."""
+
+
+class WarehouseUnavailableError(WarehouseError):
+    """PostgreSQL is away for the moment; running again is the way out."""

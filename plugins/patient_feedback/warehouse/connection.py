@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from patient_feedback.errors import WarehouseError
+from patient_feedback.errors import WarehouseUnavailableError
 from patient_feedback.settings import Role, Settings
 
 
@@ -20,7 +20,7 @@ def connect(settings: Settings, stage: str, role: Role = Role.PIPELINE) -> Itera
     try:
         connection = psycopg.connect(settings.dsn(role), application_name=f"patient_feedback:{stage}")
     except psycopg.OperationalError as error:
-        raise WarehouseError(
+        raise WarehouseUnavailableError(
             f"PostgreSQL at {settings.db_host}:{settings.db_port} refuses role '{role}' on database "
             f"'{settings.db_name}': {str(error).strip().splitlines()[-1]}. Is the stack up (`make status`)?"
         ) from error

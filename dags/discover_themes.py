@@ -1,0 +1,49 @@
+"""
+# discover_themes
+
+**What it does.** Groups comments into themes: fits a theme set on a bounded sample where there is none, or where the
+texts have grown by a fifth; names the themes from their own words; matches them to the previous set so that a theme
+keeps its slug; assigns every embedded text to its nearest theme or says `unassigned`.
+
+**When.** After comments were analysed (asset `analysis.sentiment`).
+
+**Running it again** on the same texts gives the same set. To force a new fit: trigger it with `{"must_refit": true}`.
+
+**When it fails**
+- `fit_themes`: the fit failed; the current set stays in force. While a delivery is under way the fit is skipped, and
+  the run that ends that delivery starts this DAG again.
+- `assign_themes`: the database refuses; run it again, it goes on where it stopped.
+"""
+
+from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from patient_feedback.orchestration import themes
+from patient_feedback.orchestration.assets import ANALYSIS_SENTIMENT, ANALYSIS_THEME_ASSIGNMENT
+from patient_feedback.orchestration.dag_defaults import LANGUAGE_POOL, dag_arguments, recorded_task
+
+
+@dag(
+    schedule=[ANALYSIS_SENTIMENT],
+    params={"must_refit": Param(False, type="boolean", description="Fit a new theme set even if little changed")},
+    doc_md=__doc__,
+    **dag_arguments("data-engineering", deadline_minutes=60, tags=["themes"]),
+)
+def discover_themes() -> None:
+    @task(pool=LANGUAGE_POOL)
+    def fit_themes() -> None:
+        must_refit = bool(get_current_context()["params"]["must_refit"])
+        with recorded_task() as (settings, task_run, counts):
+            themes.fit_themes(settings, task_run, counts, must_refit)
+        if counts.is_skipped:
+            raise AirflowSkipException("A delivery is under way: its run starts this DAG again.")
+
+    @task(outlets=[ANALYSIS_THEME_ASSIGNMENT])
+    def assign_themes() -> None:
+        with recorded_task() as (settings, _, counts):
+            themes.assign_themes(settings, counts)
+
+    fit_themes() >> assign_themes()
+
+
+discover_themes()

@@ -1,0 +1,112 @@
+"""Accept: what the landing gate let through becomes feedback; every record ends in one state."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source
+from patient_feedback.warehouse.connection import connect
+from patient_feedback.warehouse.ledger import add_ledger_entry
+
+log = logging.getLogger(__name__)
+
+STATEMENTS = Path(__file__).parent / "acceptance.sql"
+REDACTION_CHUNK = 2_000
+
+Redact = Callable[[Sequence[str]], list[tuple[str, int]]]
+"""Texts in, (redacted text, number of identifiers) out, in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDelivery:
+    accepted_count: int
+    set_aside_count: int
+    duplicate_count: int
+    withdrawn_count: int
+    has_changed: bool
+    """False where the delivery had been decided before, with the same result."""
+
+
+def accept_delivery(
+    settings: Settings, source: Source, delivery_id: str, run_id: str, redact: Redact, redaction_version: str
+) -> AcceptedDelivery:
+    """Carry the records of a delivery to their final states and their content to `feedback`.
+
+    One transaction: a killed run leaves the delivery as it was. Running it again changes nothing.
+    """
+    statements = _statements()
+    parameters = {
+        "delivery_id": delivery_id,
+        "source_slug": source.slug,
+        "language_code": source.language,
+        "redaction_version": redaction_version,
+    }
+    with connect(settings, "accept_feedback") as connection:
+        connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"accept:{source.slug}",))
+        connection.execute(statements["decide"], parameters)
+        connection.execute(statements["carried_comment"], parameters)
+        _redact_new_texts(connection, redact)
+        changed = 0
+        for name in ("forget", "responses", "answers", "comments", "originals", "records", "withdrawals"):
+            changed += max(connection.execute(statements[name], parameters).rowcount, 0)
+        changed += connection.execute(statements["states"], parameters).rowcount
+        changed += connection.execute(statements["close_delivery"], parameters).rowcount
+        row = connection.execute(statements["counts"], parameters).fetchone()
+        assert row is not None
+        accepted = AcceptedDelivery(*row, has_changed=changed > 0)
+        if accepted.has_changed:
+            add_ledger_entry(
+                connection,
+                "delivery_decided",
+                delivery_id,
+                run_id,
+                accepted.accepted_count,
+                {
+                    "accepted_count": accepted.accepted_count,
+                    "set_aside_count": accepted.set_aside_count,
+                    "duplicate_count": accepted.duplicate_count,
+                    "withdrawn_count": accepted.withdrawn_count,
+                },
+            )
+    return accepted
+
+
+def text_sha256(text: str) -> str:
+    """Return the key under which a redacted text is analysed."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _redact_new_texts(connection: psycopg.Connection, redact: Redact) -> None:
+    """Redact each distinct original text once, into the temporary table `redacted`."""
+    originals = connection.execute(
+        "select distinct original_text from carried_comment where not is_redacted"
+    ).fetchall()
+    connection.execute(
+        """
+        create temporary table redacted (
+            original_text text, comment_text text, redaction_count integer, text_sha256 text
+        ) on commit drop
+        """
+    )
+    for start in range(0, len(originals), REDACTION_CHUNK):
+        texts = [text for (text,) in originals[start : start + REDACTION_CHUNK]]
+        with (
+            connection.cursor() as cursor,
+            cursor.copy("copy redacted from stdin") as copy,
+        ):
+            for original, (comment_text, redaction_count) in zip(texts, redact(texts), strict=True):
+                copy.write_row((original, comment_text, redaction_count, text_sha256(comment_text)))
+    connection.execute("analyze redacted")
+
+
+def _statements() -> dict[str, str]:
+    """Split acceptance.sql at its `-- name:` lines."""
+    parts = STATEMENTS.read_text(encoding="utf-8").split("-- name: ")[1:]
+    return {name.strip(): body for name, _, body in (part.partition("\n") for part in parts)}

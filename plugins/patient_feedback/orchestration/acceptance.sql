@@ -1,0 +1,406 @@
+-- Carries the candidates of one delivery to `feedback`. Every statement may run again and then changes
+-- nothing: an update happens only where a value differs.
+
+-- name: decide
+create temporary table decided on commit drop as
+select
+    record.record_number,
+    candidate.source_record_ref,
+    candidate.response_id,
+    candidate.content_sha256,
+    candidate.record_version,
+    case
+        when delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present then 'set_aside'
+        when candidate.is_repeated_in_delivery or candidate.is_already_accepted then 'duplicate'
+        when candidate.is_withdrawn then 'withdrawn'
+        else 'accepted'
+    end as record_state,
+    -- Reprocessing an old delivery must not bring back what a newer one replaced.
+    coalesce(newest.delivery_id <> record.delivery_id, false)
+    and newest.content_sha256 <> candidate.content_sha256
+    and newest.file_modified_at >= delivery.file_modified_at as is_superseded
+from landing.record
+inner join landing.delivery on record.delivery_id = delivery.delivery_id
+inner join landing.candidate_record as candidate
+    on
+        record.delivery_id = candidate.delivery_id
+        and record.record_number = candidate.record_number
+cross join lateral (
+    select exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = record.delivery_id
+            and set_aside.set_aside_level = 'delivery'
+            and set_aside.set_aside_state = 'set_aside'
+    ) as is_present
+) as refusal
+cross join lateral (
+    select exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = record.delivery_id
+            and set_aside.record_number = record.record_number
+            and set_aside.set_aside_level = 'record'
+            and set_aside.set_aside_state = 'set_aside'
+    ) as is_present
+) as keeping
+left join lateral (
+    select accepted.delivery_id, accepted.content_sha256, bringer.file_modified_at
+    from feedback.record as accepted
+    inner join landing.delivery as bringer using (delivery_id)
+    where
+        accepted.source_slug = candidate.source_slug
+        and accepted.source_record_ref = candidate.source_record_ref
+) as newest on true
+where record.delivery_id = %(delivery_id)s
+
+-- name: carried_comment
+create temporary table carried_comment on commit drop as
+select
+    comment.record_number,
+    comment.comment_id,
+    comment.comment_text as original_text,
+    original.original_text is not distinct from comment.comment_text
+    and kept.redaction_version is not distinct from %(redaction_version)s as is_redacted
+from landing.candidate_comment as comment
+inner join decided on comment.record_number = decided.record_number
+left join feedback.comment as kept on comment.comment_id = kept.comment_id
+left join restricted.comment_original as original on comment.comment_id = original.comment_id
+where
+    comment.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not comment.is_blank
+    and not exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = comment.delivery_id
+            and set_aside.record_number = comment.record_number
+            and set_aside.set_aside_level = 'value'
+            and set_aside.set_aside_state = 'set_aside'
+            and set_aside.field_name = 'comment.' || comment.question_slug
+    )
+
+-- name: forget
+with no_longer_accepted as (
+    select record.source_slug, record.source_record_ref, record.response_id, record.record_number
+    from feedback.record
+    left join decided on record.record_number = decided.record_number
+    where
+        record.delivery_id = %(delivery_id)s
+        and decided.record_state is distinct from 'accepted'
+        and decided.record_state is distinct from 'withdrawn'
+),
+
+forgotten_comments as (
+    delete from feedback.comment
+    using no_longer_accepted
+    where
+        comment.delivery_id = %(delivery_id)s
+        and comment.record_number = no_longer_accepted.record_number
+),
+
+forgotten_answers as (
+    delete from feedback.answer
+    using no_longer_accepted
+    where
+        answer.delivery_id = %(delivery_id)s
+        and answer.record_number = no_longer_accepted.record_number
+),
+
+forgotten_records as (
+    delete from feedback.record
+    using no_longer_accepted
+    where
+        record.source_slug = no_longer_accepted.source_slug
+        and record.source_record_ref = no_longer_accepted.source_record_ref
+    returning record.response_id, record.source_record_ref
+)
+
+delete from feedback.response
+where
+    response_id in (select forgotten_records.response_id from forgotten_records)
+    and not exists (
+        select from feedback.record
+        where
+            record.response_id = response.response_id
+            and record.source_record_ref not in (
+                select forgotten_records.source_record_ref from forgotten_records
+            )
+    )
+
+-- name: responses
+insert into feedback.response as kept (
+    response_id, source_slug, source_record_ref, record_version, is_withdrawn, respondent_id,
+    organisation_slug, organisation_name, site_slug, site_name, service_slug, service_name, channel_slug,
+    submitted_on, submitted_at, submitted_on_basis, submitted_on_note, received_at, language_code,
+    age_band, sex, ethnic_group, deprivation_quintile, preferred_language, has_disability,
+    source_metadata, delivery_id
+)
+select distinct on (candidate.response_id)
+    candidate.response_id,
+    %(source_slug)s,
+    candidate.response_ref,
+    decided.record_version,
+    decided.record_state = 'withdrawn',
+    candidate.respondent_id,
+    candidate.organisation_slug,
+    candidate.organisation_name,
+    candidate.site_slug,
+    candidate.site_name,
+    candidate.service_slug,
+    candidate.service_name,
+    candidate.channel_slug,
+    case when kept_back.has_date then null else candidate.submitted_on end,
+    case when kept_back.has_date then null else candidate.submitted_at end,
+    candidate.submitted_on_basis,
+    candidate.submitted_on_note,
+    delivery.landed_at,
+    candidate.language_code,
+    candidate.age_band,
+    candidate.sex,
+    candidate.ethnic_group,
+    candidate.deprivation_quintile,
+    candidate.preferred_language,
+    candidate.has_disability,
+    candidate.source_metadata,
+    candidate.delivery_id
+from landing.candidate_response as candidate
+inner join decided on candidate.record_number = decided.record_number
+inner join landing.delivery on candidate.delivery_id = delivery.delivery_id
+cross join lateral (
+    select exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = candidate.delivery_id
+            and set_aside.record_number = candidate.record_number
+            and set_aside.set_aside_level = 'value'
+            and set_aside.set_aside_state = 'set_aside'
+            and set_aside.field_name = 'submitted_on'
+    ) as has_date
+) as kept_back
+where
+    candidate.delivery_id = %(delivery_id)s
+    and decided.record_state in ('accepted', 'withdrawn')
+    and not decided.is_superseded
+order by candidate.response_id, decided.record_state, candidate.record_number
+on conflict (response_id) do update
+set
+    record_version = excluded.record_version,
+    is_withdrawn = excluded.is_withdrawn,
+    respondent_id = excluded.respondent_id,
+    organisation_slug = excluded.organisation_slug,
+    organisation_name = excluded.organisation_name,
+    site_slug = excluded.site_slug,
+    site_name = excluded.site_name,
+    service_slug = excluded.service_slug,
+    service_name = excluded.service_name,
+    channel_slug = excluded.channel_slug,
+    submitted_on = excluded.submitted_on,
+    submitted_at = excluded.submitted_at,
+    submitted_on_basis = excluded.submitted_on_basis,
+    submitted_on_note = excluded.submitted_on_note,
+    received_at = excluded.received_at,
+    language_code = excluded.language_code,
+    age_band = excluded.age_band,
+    sex = excluded.sex,
+    ethnic_group = excluded.ethnic_group,
+    deprivation_quintile = excluded.deprivation_quintile,
+    preferred_language = excluded.preferred_language,
+    has_disability = excluded.has_disability,
+    source_metadata = excluded.source_metadata,
+    delivery_id = excluded.delivery_id
+where
+    kept.* is distinct from excluded.*
+    -- A response that several deliveries speak of keeps what the newest of them says.
+    and (select file_modified_at from landing.delivery where delivery_id = kept.delivery_id)
+    <= (select file_modified_at from landing.delivery where delivery_id = excluded.delivery_id)
+
+-- name: answers
+insert into feedback.answer as kept (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state,
+    is_value_set_aside, delivery_id, record_number
+)
+select distinct on (
+    candidate.response_id, candidate.instrument_slug, candidate.instrument_version, candidate.item_slug
+)
+    candidate.response_id,
+    candidate.instrument_slug,
+    candidate.instrument_version,
+    candidate.item_slug,
+    case when kept_back.is_present then null else candidate.value_number end,
+    case when kept_back.is_present then null else candidate.value_code end,
+    case when kept_back.is_present then 'missing' else candidate.answer_state end,
+    kept_back.is_present,
+    candidate.delivery_id,
+    candidate.record_number
+from landing.candidate_answer as candidate
+inner join decided on candidate.record_number = decided.record_number
+cross join lateral (
+    select exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = candidate.delivery_id
+            and set_aside.record_number = candidate.record_number
+            and set_aside.set_aside_level = 'value'
+            and set_aside.set_aside_state = 'set_aside'
+            and set_aside.field_name = 'answer.' || candidate.instrument_slug || '.' || candidate.item_slug
+    ) as is_present
+) as kept_back
+where
+    candidate.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+order by
+    candidate.response_id,
+    candidate.instrument_slug,
+    candidate.instrument_version,
+    candidate.item_slug,
+    candidate.record_number
+on conflict (response_id, instrument_slug, instrument_version, item_slug) do update
+set
+    value_number = excluded.value_number,
+    value_code = excluded.value_code,
+    answer_state = excluded.answer_state,
+    is_value_set_aside = excluded.is_value_set_aside,
+    delivery_id = excluded.delivery_id,
+    record_number = excluded.record_number
+where kept.* is distinct from excluded.*
+
+-- name: comments
+insert into feedback.comment as kept (
+    comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
+    text_sha256, comment_text, redaction_count, redaction_version, declared_language_code,
+    delivery_id, record_number
+)
+select distinct on (candidate.comment_id)
+    candidate.comment_id,
+    candidate.response_id,
+    %(source_slug)s,
+    candidate.source_record_ref,
+    candidate.question_slug,
+    candidate.question_intent,
+    case
+        when candidate.is_blank or trim(coalesce(redacted.comment_text, known.comment_text)) = '' then 'blank'
+        else 'text'
+    end,
+    coalesce(redacted.text_sha256, known.text_sha256, encode(sha256(''), 'hex')),
+    coalesce(redacted.comment_text, known.comment_text, ''),
+    coalesce(redacted.redaction_count, known.redaction_count, 0),
+    %(redaction_version)s,
+    coalesce(response.language_code, %(language_code)s),
+    candidate.delivery_id,
+    candidate.record_number
+from landing.candidate_comment as candidate
+inner join decided on candidate.record_number = decided.record_number
+inner join feedback.response on candidate.response_id = response.response_id
+left join carried_comment as carried
+    on
+        candidate.comment_id = carried.comment_id
+        and candidate.record_number = carried.record_number
+left join redacted on not carried.is_redacted and carried.original_text = redacted.original_text
+left join feedback.comment as known on carried.is_redacted and carried.comment_id = known.comment_id
+where
+    candidate.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and (candidate.is_blank or carried.comment_id is not null)
+order by candidate.comment_id, candidate.record_number
+on conflict (comment_id) do update
+set
+    source_record_ref = excluded.source_record_ref,
+    question_intent = excluded.question_intent,
+    comment_state = excluded.comment_state,
+    text_sha256 = excluded.text_sha256,
+    comment_text = excluded.comment_text,
+    redaction_count = excluded.redaction_count,
+    redaction_version = excluded.redaction_version,
+    declared_language_code = excluded.declared_language_code,
+    delivery_id = excluded.delivery_id,
+    record_number = excluded.record_number
+where
+    (
+        kept.source_record_ref, kept.question_intent, kept.comment_state, kept.text_sha256,
+        kept.redaction_count, kept.redaction_version, kept.declared_language_code,
+        kept.delivery_id, kept.record_number
+    ) is distinct from (
+        excluded.source_record_ref, excluded.question_intent, excluded.comment_state, excluded.text_sha256,
+        excluded.redaction_count, excluded.redaction_version, excluded.declared_language_code,
+        excluded.delivery_id, excluded.record_number
+    )
+
+-- name: originals
+insert into restricted.comment_original as kept (comment_id, original_text)
+select distinct on (carried.comment_id)
+    carried.comment_id,
+    carried.original_text
+from carried_comment as carried
+inner join feedback.comment
+    on
+        carried.comment_id = comment.comment_id
+        and carried.record_number = comment.record_number
+where comment.delivery_id = %(delivery_id)s and not carried.is_redacted
+order by carried.comment_id, carried.record_number
+on conflict (comment_id) do update
+set original_text = excluded.original_text
+where kept.original_text is distinct from excluded.original_text
+
+-- name: records
+insert into feedback.record as kept (
+    source_slug, source_record_ref, response_id, content_sha256, record_version, delivery_id,
+    record_number, is_withdrawn
+)
+select
+    %(source_slug)s,
+    decided.source_record_ref,
+    decided.response_id,
+    decided.content_sha256,
+    decided.record_version,
+    %(delivery_id)s,
+    decided.record_number,
+    decided.record_state = 'withdrawn'
+from decided
+where decided.record_state in ('accepted', 'withdrawn') and not decided.is_superseded
+on conflict (source_slug, source_record_ref) do update
+set
+    response_id = excluded.response_id,
+    content_sha256 = excluded.content_sha256,
+    record_version = excluded.record_version,
+    delivery_id = excluded.delivery_id,
+    record_number = excluded.record_number,
+    is_withdrawn = excluded.is_withdrawn
+where
+    (kept.content_sha256, kept.delivery_id, kept.is_withdrawn)
+    is distinct from (excluded.content_sha256, excluded.delivery_id, excluded.is_withdrawn)
+
+-- name: withdrawals
+-- Who withdraws feedback withdraws the words: the redacted text goes, the original with it.
+delete from feedback.comment
+using decided
+where
+    comment.response_id = decided.response_id
+    and decided.record_state = 'withdrawn'
+    and not decided.is_superseded
+
+-- name: states
+update landing.record
+set record_state = decided.record_state
+from decided
+where
+    record.delivery_id = %(delivery_id)s
+    and record.record_number = decided.record_number
+    and record.record_state <> decided.record_state
+
+-- name: close_delivery
+update landing.delivery
+set delivery_state = 'accepted', decided_at = now()
+where delivery_id = %(delivery_id)s and delivery_state = 'landed'
+
+-- name: counts
+select
+    count(*) filter (where record_state = 'accepted'),
+    count(*) filter (where record_state = 'set_aside'),
+    count(*) filter (where record_state = 'duplicate'),
+    count(*) filter (where record_state = 'withdrawn')
+from landing.record
+where delivery_id = %(delivery_id)s

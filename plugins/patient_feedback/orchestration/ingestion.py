@@ -1,0 +1,85 @@
+"""The tasks of an ingest DAG: land, map, check, accept, announce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from patient_feedback.orchestration.acceptance import accept_delivery
+from patient_feedback.orchestration.analysis import versions_in_force
+from patient_feedback.orchestration.candidates import map_delivery
+from patient_feedback.orchestration.landing import land_source
+from patient_feedback.orchestration.pending import has_unpublished_feedback
+from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
+from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source
+from patient_feedback.warehouse.connection import connect
+
+
+def land_deliveries(settings: Settings, source: Source, task_run: TaskRun, counts: TaskCounts) -> list[str]:
+    """Land new files; return the ids of the deliveries that wait for the gate."""
+    landed = land_source(settings, source, task_run.run_id, task_run.window)
+    counts.row_count = landed.record_count
+    counts.counts.update(file_count=landed.file_count, new_file_count=landed.new_file_count)
+    return landed.delivery_ids
+
+
+def map_records(settings: Settings, source: Source, delivery_ids: list[str], counts: TaskCounts) -> list[str]:
+    """Turn the records of each delivery into typed candidates."""
+    counts.row_count = sum(map_delivery(settings, source, delivery_id) for delivery_id in delivery_ids)
+    return delivery_ids
+
+
+def check_landing(
+    settings: Settings, source: Source, delivery_ids: list[str], task_run: TaskRun, counts: TaskCounts
+) -> list[str]:
+    """Run the landing gate on each delivery and carry out the effects of its checks."""
+    if not delivery_ids:
+        counts.row_count = 0
+        return delivery_ids
+    from patient_feedback.checks.effects import apply_landing_effects
+    from patient_feedback.checks.runner import GateSubject, run_gate
+
+    check_count = failed_count = 0
+    for delivery_id in delivery_ids:
+        outcomes = run_gate(
+            settings,
+            "landing",
+            GateSubject(name=delivery_id, parameters={"source_slug": source.slug}),
+            task_run.run_id,
+        )
+        with connect(settings, "check_landing") as connection:
+            apply_landing_effects(connection, delivery_id, outcomes, task_run.run_id)
+        check_count += len(outcomes)
+        failed_count += sum(outcome.outcome != "passed" for outcome in outcomes)
+    counts.row_count = check_count
+    counts.counts["failed_check_count"] = failed_count
+    return delivery_ids
+
+
+def accept_feedback(
+    settings: Settings, source: Source, delivery_ids: list[str], task_run: TaskRun, counts: TaskCounts
+) -> None:
+    """Accept what the gate let through, identifiers removed; every record ends in one state."""
+    from patient_feedback.privacy.redaction import REDACTION_VERSION, Redactor
+
+    redactor: Redactor | None = None
+
+    def redact(texts: Sequence[str]) -> list[tuple[str, int]]:
+        nonlocal redactor
+        if redactor is None:  # the language model behind it takes seconds to load
+            redactor = Redactor()
+        redacted = redactor.redact(texts, source.language)
+        return [(text.text, sum(text.entity_counts.values())) for text in redacted]
+
+    totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
+    for delivery_id in delivery_ids:
+        accepted = accept_delivery(settings, source, delivery_id, task_run.run_id, redact, REDACTION_VERSION)
+        for name in totals:
+            totals[name] += getattr(accepted, name)
+    counts.row_count = sum(totals.values())
+    counts.counts.update(totals)
+
+
+def announce_feedback(settings: Settings, counts: TaskCounts) -> None:
+    """Say whether anything waits to be analysed or published; a run with nothing new is skipped here."""
+    counts.is_skipped = not has_unpublished_feedback(settings, versions_in_force(settings))

@@ -1,0 +1,237 @@
+"""Marts: built in the slot that is not published, tested, checked, then published in one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from patient_feedback.errors import GateError, WarehouseError
+from patient_feedback.orchestration.analysis import versions_in_force
+from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
+from patient_feedback.settings import Role, Settings
+from patient_feedback.warehouse.connection import connect
+from patient_feedback.warehouse.ledger import add_ledger_entry, last_ledger_id
+
+SLOTS = ("marts_blue", "marts_green")
+PUBLISHED_SCHEMAS = ("patient_experience", "audit_trail")
+PUBLISH_LOCK_TIMEOUT = "30s"
+
+
+def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> dict[str, str | int]:
+    """Build and test every model in the slot that is not published; return the slot and what it includes.
+
+    Each test leaves a row in audit.check_result. Raises GateError where a model cannot be built; a failed
+    test does not raise here: the verdict is `check_marts`', after the marts gate has spoken too.
+    """
+    from patient_feedback.checks.dbt_results import record_dbt_results
+
+    versions = versions_in_force(settings)
+    with connect(settings, "build_marts") as connection:
+        slot = _candidate_slot(connection)
+        feedback_ledger_id = last_ledger_id(connection)
+        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
+    target = _target_path(settings)
+    _invoke_dbt(
+        settings,
+        slot,
+        "build",
+        {
+            "encoder_version": versions.encoder,
+            "sentiment_model_version": versions.sentiment,
+            "topic_model_version": versions.topics,
+            "supported_languages": list(versions.languages),
+        },
+    )
+    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    with connect(settings, "build_marts") as connection:
+        record_dbt_results(
+            connection, target / "run_results.json", target / "manifest.json", task_run.run_id, slot
+        )
+    models = [result for result in results if result["unique_id"].startswith(("model.", "seed."))]
+    tests = [result for result in results if result["unique_id"].startswith(("test.", "unit_test."))]
+    broken = sorted(result["unique_id"] for result in models if result["status"] == "error")
+    if broken:
+        raise GateError(
+            f"dbt could not build {', '.join(broken)} in {slot}; the published marts stay as they were. "
+            f"See {_log_path(settings)}; run `build_marts` again after the repair."
+        )
+    counts.row_count = len(models)
+    counts.counts.update(
+        test_count=len(tests),
+        failed_test_count=sum(result["status"] not in ("pass", "success") for result in tests),
+    )
+    return {"slot": slot, "feedback_ledger_id": feedback_ledger_id}
+
+
+def check_marts(
+    settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, counts: TaskCounts
+) -> dict[str, str | int]:
+    """Run the marts gate on the candidate; raise GateError naming the checks that forbid its publication."""
+    from patient_feedback.checks.runner import GateSubject, run_gate
+
+    slot = str(candidate["slot"])
+    outcomes = run_gate(settings, "marts", GateSubject(name=slot, schema=slot), task_run.run_id)
+    counts.row_count = len(outcomes)
+    counts.counts["failed_check_count"] = sum(outcome.outcome != "passed" for outcome in outcomes)
+    with connect(settings, "check_marts") as connection:
+        stopping = connection.execute(
+            """
+            select distinct check_id
+            from audit.check_result
+            where
+                run_id = %s
+                and checked_subject = %s
+                and outcome <> 'passed'
+                and (effect = 'stop_publication' or outcome = 'error')
+            order by check_id
+            """,
+            (task_run.run_id, slot),
+        ).fetchall()
+    if stopping:
+        raise GateError(
+            f"The marts in {slot} are not published, the published ones stay as they were: "
+            f"{', '.join(check_id for (check_id,) in stopping)} did not pass. "
+            "See audit_trail.fct_check_results and expectations/check_register.md."
+        )
+    return candidate
+
+
+def publish_marts(
+    settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, counts: TaskCounts
+) -> None:
+    """Point the published views at the candidate, all of them or none."""
+    slot = str(candidate["slot"])
+    marts = _marts_of(settings)
+    with connect(settings, "publish_marts") as connection:
+        connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(PUBLISH_LOCK_TIMEOUT)))
+        connection.execute("select pg_advisory_xact_lock(hashtext('publish_marts'))")
+        connection.execute("update audit.publication set is_current = false where is_current")
+        connection.execute(
+            """
+            insert into audit.publication (marts_slot, run_id, feedback_ledger_id, theme_set_id)
+            values (%s, %s, %s, (select theme_set_id from analysis.theme_set where is_current))
+            """,
+            (slot, task_run.run_id, candidate["feedback_ledger_id"]),
+        )
+        _withdraw_views(connection, marts)
+        for schema, model in marts:
+            _publish_view(connection, schema, model, slot)
+        row = connection.execute("select count(*) from patient_experience.fct_comments").fetchone()
+        assert row is not None
+        counts.row_count = int(row[0])
+        counts.counts["view_count"] = len(marts)
+        add_ledger_entry(
+            connection, "marts_published", slot, task_run.run_id, row[0], {"view_count": len(marts)}
+        )
+
+
+def _candidate_slot(connection: psycopg.Connection) -> str:
+    row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
+    return SLOTS[1] if row and row[0] == SLOTS[0] else SLOTS[0]
+
+
+def _target_path(settings: Settings) -> Path:
+    return settings.home / "dbt" / "target"
+
+
+def _log_path(settings: Settings) -> Path:
+    return settings.home / "dbt" / "logs"
+
+
+def _withdraw_views(connection: psycopg.Connection, marts: list[tuple[str, str]]) -> None:
+    """Drop views of models that no longer exist or that changed their columns; `replace` does the rest."""
+    present = connection.execute(
+        "select schemaname, viewname from pg_views where schemaname = any(%s)", (list(PUBLISHED_SCHEMAS),)
+    ).fetchall()
+    for schema, view in present:
+        if (schema, view) not in marts:
+            connection.execute(sql.SQL("drop view {}").format(sql.Identifier(schema, view)))
+
+
+def _publish_view(connection: psycopg.Connection, schema: str, model: str, slot: str) -> None:
+    columns = connection.execute(
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped "
+        "order by attnum",
+        (f'"{slot}"."{model}"',),
+    ).fetchall()
+    if not columns:
+        raise WarehouseError(f"{slot}.{model} has no columns: build the marts before they are published.")
+    view = sql.Identifier(schema, model)
+    statement = sql.SQL("create or replace view {} as select {} from {}").format(
+        view, sql.SQL(", ").join(sql.Identifier(column) for (column,) in columns), sql.Identifier(slot, model)
+    )
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except psycopg.errors.InvalidTableDefinition:
+        # The columns changed: only a new view can carry them; grants come from the default privileges.
+        connection.execute(sql.SQL("drop view {}").format(view))
+        connection.execute(statement)
+
+
+def _marts_of(settings: Settings) -> list[tuple[str, str]]:
+    manifest = json.loads((_target_path(settings) / "manifest.json").read_text(encoding="utf-8"))
+    return sorted(
+        (node["fqn"][2], node["name"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["fqn"][1] == "marts" and node["fqn"][2] in PUBLISHED_SCHEMAS
+    )
+
+
+def _invoke_dbt(settings: Settings, slot: str, command: str, variables: dict[str, object]) -> None:
+    from dbt.cli.main import dbtRunner
+
+    environment = {
+        "FEEDBACK_DB_HOST": settings.db_host,
+        "FEEDBACK_DB_PORT": str(settings.db_port),
+        "FEEDBACK_DB_NAME": settings.db_name,
+        "FEEDBACK_DBT_USER": str(Role.PIPELINE),
+        "FEEDBACK_SECRET_PIPELINE_PASSWORD": settings.password(Role.PIPELINE),
+        "FEEDBACK_MARTS_SLOT": slot,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    project = str(settings.project_dir / "dbt_project")
+    with _environment(environment):
+        result = dbtRunner().invoke(
+            [
+                command,
+                "--project-dir",
+                project,
+                "--profiles-dir",
+                project,
+                "--target-path",
+                str(_target_path(settings)),
+                "--log-path",
+                str(_log_path(settings)),
+                "--log-level",
+                "warn",
+                "--no-use-colors",
+                "--vars",
+                json.dumps(variables),
+            ]
+        )
+    if result.exception is not None:
+        raise GateError(
+            f"dbt {command} ended with {type(result.exception).__name__} before it could build; "
+            f"the published marts stay as they were. See {_log_path(settings)}."
+        )
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,48 @@
+"""What is left to do downstream of the landing gate: how a run after a killed one knows to go on."""
+
+from __future__ import annotations
+
+from patient_feedback.orchestration.analysis import AnalysisVersions
+from patient_feedback.settings import Settings
+from patient_feedback.warehouse.connection import connect
+
+CHANGES_OF_FEEDBACK = ("delivery_decided", "set_aside_released", "set_aside_waived", "theme_set_fitted")
+
+
+def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> bool:
+    """True where the published marts lack a decided delivery, a reading by the models in force, or both."""
+    with connect(settings, "announce_feedback") as connection:
+        row = connection.execute(
+            """
+            select
+                exists (
+                    select from audit.ledger
+                    where
+                        action = any(%(actions)s)
+                        and ledger_id > coalesce(
+                            (select feedback_ledger_id from audit.publication where is_current), 0
+                        )
+                )
+                or exists (
+                    select
+                    from feedback.comment
+                    inner join analysis.text_language using (text_sha256)
+                    left join analysis.sentiment
+                        on
+                            comment.text_sha256 = sentiment.text_sha256
+                            and comment.question_intent = sentiment.question_intent
+                            and sentiment.sentiment_model_version = %(sentiment)s
+                    where
+                        comment.comment_state = 'text'
+                        and text_language.language_code = any(%(languages)s)
+                        and sentiment.text_sha256 is null
+                )
+            """,
+            {
+                "actions": list(CHANGES_OF_FEEDBACK),
+                "sentiment": versions.sentiment,
+                "languages": list(versions.languages),
+            },
+        ).fetchone()
+    assert row is not None
+    return bool(row[0])
