@@ -43,6 +43,7 @@ from patient_feedback.sources.declaration_problems import (
     render_problems,
     validation_problems,
 )
+from patient_feedback.sources.spelling import loose_key
 
 SLUG_PATTERN = r"^[a-z][a-z0-9_]{1,47}$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}$"
@@ -500,6 +501,14 @@ class FieldMapping(Declared):
         for index, answer in enumerate(self.answers):
             yield f"answers[{index}]", answer
 
+    @cached_property
+    def columns(self) -> dict[str, bool]:
+        """Every column that the mapping names; True where a file without it is still complete."""
+        named: dict[str, bool] = {}
+        for column, is_optional in _named_columns(self, False):
+            named[column] = named.get(column, True) and is_optional
+        return named
+
     @property
     def all_answers(self) -> tuple[AnswerField, ...]:
         return tuple(answer for _, answer in self._answers_by_field())
@@ -541,8 +550,19 @@ class Source(Declared):
             if self.kind not in suited[name]:
                 kinds = ", ".join(suited[name])
                 refusal.add(f"format.{name}", f"has no meaning for {self.kind}: it is for {kinds}")
+        for column in self.mapping.columns:
+            if self.ignores(column):
+                refusal.add("ignore_columns", f"covers the column '{column}', which the mapping reads")
         refusal.raise_if_any()
         return self
+
+    def ignores(self, column: str) -> bool:
+        """Tell whether the column is never to be read."""
+        key = loose_key(column)
+        return any(
+            key.startswith(loose_key(ignored[:-1])) if ignored.endswith("*") else key == loose_key(ignored)
+            for ignored in self.ignore_columns
+        )
 
     @cached_property
     def declaration_sha256(self) -> str:
@@ -568,6 +588,18 @@ class SourcesFile(Declared):
             first.setdefault(source.slug, index)
         refusal.raise_if_any()
         return self
+
+
+def _named_columns(model: BaseModel, is_optional: bool) -> Iterator[tuple[str, bool]]:
+    is_optional = is_optional or getattr(model, "optional", False)
+    for name, value in model:
+        if name == "column" and value is not None:
+            yield value, is_optional
+        for part in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        ):
+            if isinstance(part, BaseModel):
+                yield from _named_columns(part, is_optional)
 
 
 def _refuse_unless_one(model: BaseModel, one: str, other: str) -> None:

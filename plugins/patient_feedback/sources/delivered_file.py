@@ -1,0 +1,90 @@
+"""What a reader makes of a delivered file: records as the source sent them, mended only as far as storage needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from patient_feedback.sources.columns import declared_spellings
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.spelling import loose_key
+
+SURPLUS_KEY = "__surplus__"
+"""Payload key of the values that stand to the right of the last named column."""
+LINE_KEY = "__line__"
+"""Payload key of a line that could not be read as a record."""
+
+
+class Defect:
+    """What a reader had to mend; the names stand in landing.record.defects."""
+
+    NUL_BYTE = "nul_byte"
+    UNDECODABLE_BYTE = "undecodable_byte"
+    TOO_MANY_COLUMNS = "too_many_columns"
+    TOO_FEW_COLUMNS = "too_few_columns"
+    UNREADABLE_LINE = "unreadable_line"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredRecord:
+    """One record; `record_number` counts from 1 in the file's order, `payload` can be stored as jsonb."""
+
+    record_number: int
+    payload: dict[str, Any]
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class DeliveredFile:
+    """A file under reading. `records` can be read once; the other fields are complete when it is exhausted."""
+
+    records: Iterator[DeliveredRecord]
+    column_names: tuple[str, ...] = ()
+    """Columns kept, in the file's order, spelt as declared where they are declared."""
+    encoding: str | None = None
+    """The encoding that the text needed; two joined by + where fields differ; None for a workbook."""
+    is_declared_encoding: bool = True
+    """False where any text needed another encoding than the first declared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a table: the name to keep each under, None for one that is not kept."""
+
+    names: tuple[str | None, ...]
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name is not None)
+
+    @classmethod
+    def of(cls, delivered: Sequence[str], source: Source) -> Header:
+        """Name the columns: as declared where case and white space alone differ; a repeated name is numbered."""
+        declared = declared_spellings(source)
+        names: list[str | None] = []
+        taken: set[str] = set()
+        for position, cell in enumerate(delivered, start=1):
+            text = cell.strip() or f"column {position}"
+            name = declared.get(loose_key(text), text)
+            if name in taken:
+                repeat = next(n for n in range(2, len(delivered) + 2) if f"{name} ({n})" not in taken)
+                name = f"{name} ({repeat})"
+            taken.add(name)
+            names.append(None if source.ignores(name) else name)
+        return cls(tuple(names))
+
+    def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
+        """Return the row's payload and its defects; a missing cell is None, surplus cells are kept aside."""
+        width, defects = len(self.names), []
+        payload = {
+            name: cells[index] if index < len(cells) else None
+            for index, name in enumerate(self.names)
+            if name is not None
+        }
+        if len(cells) > width:
+            payload[SURPLUS_KEY] = list(cells[width:])
+            defects.append(Defect.TOO_MANY_COLUMNS)
+        elif len(cells) < width:
+            defects.append(Defect.TOO_FEW_COLUMNS)
+        return payload, defects

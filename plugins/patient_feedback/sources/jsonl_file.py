@@ -1,0 +1,78 @@
+"""Reads JSON Lines: one object per line, nested objects as dotted columns."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources.columns import declared_spellings
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.delivered_file import LINE_KEY, Defect, DeliveredFile, DeliveredRecord
+from patient_feedback.sources.spelling import loose_key
+from patient_feedback.sources.stored_text import DecodedText
+
+
+def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
+    """Return the records of a JSON Lines file, read as a stream in constant memory.
+
+    `column_names` grows while `records` is read: any line may bring a new key. Blank lines are no records.
+    Raises UnreadableFileError for an empty file and for one JSON array over many lines.
+    """
+    file = DeliveredFile(records=iter(()))
+    file.records = _records(file, DecodedText(stream, source.format.encodings, newline="\n"), source)
+    return file
+
+
+def _records(file: DeliveredFile, text: DecodedText, source: Source) -> Iterator[DeliveredRecord]:
+    spellings = declared_spellings(source)
+    kept: dict[str, str | None] = {}
+    number = 0
+    for line in text.lines():
+        stripped = line.strip()
+        if not stripped:
+            continue
+        number += 1
+        defects: set[str] = set()
+        content = _object(stripped)
+        if content is None:
+            if number == 1 and stripped == "[":
+                raise UnreadableFileError(
+                    "The file is one JSON array: deliver one object per line (JSON Lines)."
+                )
+            payload: dict[str, Any] = {LINE_KEY: text.mend(stripped, defects)}
+            defects.add(Defect.UNREADABLE_LINE)
+        else:
+            payload = {}
+            for key, value in _flattened(content):
+                if key not in kept:
+                    name = spellings.get(loose_key(key), text.mend(key, defects))
+                    kept[key] = None if source.ignores(name) else name
+                if (kept_name := kept[key]) is not None:
+                    payload[kept_name] = text.mend(value, defects)
+        file.column_names = tuple(dict.fromkeys(name for name in kept.values() if name is not None))
+        file.encoding, file.is_declared_encoding = text.encoding, text.is_declared_encoding
+        yield DeliveredRecord(number, payload, tuple(sorted(defects)))
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(line, parse_float=_storable_number, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _storable_number(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _flattened(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
