@@ -35,6 +35,8 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
     with connect(settings, "build_marts") as connection:
         slot = _candidate_slot(connection)
         feedback_ledger_id = last_ledger_id(connection)
+        started_at = connection.execute("select now()::text").fetchone()
+        assert started_at is not None
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
     target = _target_path(settings)
     _invoke_dbt(
@@ -66,7 +68,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
         test_count=len(tests),
         failed_test_count=sum(result["status"] not in ("pass", "success") for result in tests),
     )
-    return {"slot": slot, "feedback_ledger_id": feedback_ledger_id}
+    return {"slot": slot, "feedback_ledger_id": feedback_ledger_id, "started_at": started_at[0]}
 
 
 def check_marts(
@@ -87,11 +89,12 @@ def check_marts(
             where
                 run_id = %s
                 and checked_subject = %s
+                and checked_at >= %s::timestamptz
                 and outcome <> 'passed'
                 and (effect = 'stop_publication' or outcome = 'error')
             order by check_id
             """,
-            (task_run.run_id, slot),
+            (task_run.run_id, slot, candidate["started_at"]),
         ).fetchall()
     if stopping:
         raise GateError(
