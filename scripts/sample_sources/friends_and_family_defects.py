@@ -118,9 +118,8 @@ class Planter:
             name, row = self._pick(lambda row: True)
             self._append(name, dict(row), "duplicate_row")
         for _ in range(2):
-            name, row = self._pick(lambda row: not row["Date"].startswith("2026"))
-            later = names[min(names.index(name) + 1, len(names) - 1)]
-            self._append(later, dict(row), "duplicate_row" if later == name else "repeated_in_later_file")
+            name, row = self._pick(lambda row: not row["Date"].endswith("2026"))
+            self._append(names[names.index(name) + 1], dict(row), "repeated_in_later_file")
         name, row = self._pick(_is_replaceable)
         conflicting = dict(row) | {"Comment": "Sorry, wrong card, please ignore the other one"}
         self.noted.append((name, row, "same_ref_other_content"))

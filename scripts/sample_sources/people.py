@@ -41,7 +41,7 @@ def draw_person(random: Random, service: str, entry: Entry | None, languages: di
     ages = {"maternity": CHILD_BEARING, "barnmorska": CHILD_BEARING, "children": PARENTS}.get(service, AGE_BANDS)
     topic = entry.topic if entry else None
     native = next(iter(languages))
-    spoken = {name: weight for name, weight in languages.items() if name != native} if topic == "interpreters" else languages
+    spoken = {name: weight for name, weight in languages.items() if name != native} if topic in {"interpreters", "tolk"} else languages
     drawn = {
         "age_band": pick(random, ages),
         "sex": "Female" if service in {"maternity", "barnmorska"} else pick(random, {"Female": 57, "Male": 41, "Other": 1}),
