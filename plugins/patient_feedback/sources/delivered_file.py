@@ -1,4 +1,4 @@
-"""What a reader makes of a delivered file: records as the source sent them, mended only as far as storage needs."""
+"""What a reader makes of a delivered file: records as sent, mended only as far as storage needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DeliveredRecord:
 
 @dataclass(slots=True)
 class DeliveredFile:
-    """A file under reading. `records` can be read once; the other fields are complete when it is exhausted."""
+    """A file under reading. `records` is read once; the other fields are complete when it is exhausted."""
 
     records: Iterator[DeliveredRecord]
     column_names: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Header:
 
     @classmethod
     def of(cls, delivered: Sequence[str], source: Source) -> Header:
-        """Name the columns: as declared where case and white space alone differ; a repeated name is numbered."""
+        """Name the columns as declared where only case and white space differ; number a repeated name."""
         declared = declared_spellings(source)
         names: list[str | None] = []
         taken: set[str] = set()
@@ -75,14 +75,14 @@ class Header:
         return cls(tuple(names))
 
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return the row's payload and its defects; a missing cell is None, surplus cells are kept aside."""
+        """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
         width, defects = len(self.names), []
         payload = {
             name: cells[index] if index < len(cells) else None
             for index, name in enumerate(self.names)
             if name is not None
         }
-        if len(cells) > width:
+        if any(cell is not None and cell.strip() for cell in cells[width:]):
             payload[SURPLUS_KEY] = list(cells[width:])
             defects.append(Defect.TOO_MANY_COLUMNS)
         elif len(cells) < width:

@@ -39,9 +39,7 @@ def _records(file: DeliveredFile, text: DecodedText, source: Source) -> Iterator
         content = _object(stripped)
         if content is None:
             if number == 1 and stripped == "[":
-                raise UnreadableFileError(
-                    "The file is one JSON array: deliver one object per line (JSON Lines)."
-                )
+                raise UnreadableFileError("The file is one JSON array: deliver one object per line.")
             payload: dict[str, Any] = {LINE_KEY: text.mend(stripped, defects)}
             defects.add(Defect.UNREADABLE_LINE)
         else:

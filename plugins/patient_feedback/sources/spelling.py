@@ -13,7 +13,7 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def loose_key(text: str) -> str:
-    """Return what two spellings have in common that differ in case or in the width and kind of white space."""
+    """Return what two spellings share that differ in case or in the width and kind of white space."""
     return " ".join(text.split()).casefold()
 
 

@@ -64,7 +64,7 @@ class DecodedText:
         while line := self._text.readline(MAXIMUM_LINE_LENGTH + 1):
             if len(line) > MAXIMUM_LINE_LENGTH:
                 raise UnreadableFileError(
-                    f"The file has a line of more than {MAXIMUM_LINE_LENGTH:,} characters: it is no table of text."
+                    f"The file has a line of over {MAXIMUM_LINE_LENGTH:,} characters: it is no table of text."
                 )
             yield line
 
@@ -77,12 +77,12 @@ class DecodedText:
     def _mend_text(self, text: str, defects: set[str]) -> str:
         if not text.isascii():
             if _SURROGATE.search(text):
-                text = self._decode_otherwise(text, defects)
+                text = self._decode_otherwise(text)
             else:
                 self._has_native = True
         return mend_text(text, defects)
 
-    def _decode_otherwise(self, text: str, defects: set[str]) -> str:
+    def _decode_otherwise(self, text: str) -> str:
         try:
             delivered = text.encode(self._codec, "surrogateescape")
         except UnicodeEncodeError:  # a lone surrogate that JSON wrote as an escape
