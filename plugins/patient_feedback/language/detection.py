@@ -20,19 +20,19 @@ DETECTABLE_LANGUAGES = frozenset(
 )
 """ISO 639-1 codes that are told apart: English, Swedish, and the languages most spoken by patients beside them."""
 
-MINIMUM_LETTERS = 25
+MINIMUM_LETTERS = 12
 """A text in an alphabet that several languages share needs this many letters to speak for itself."""
 MINIMUM_LETTERS_OWN_SCRIPT = 6
 """Enough letters where the script itself (Arabic, Bengali, Cyrillic, ...) already narrows the choice."""
-MINIMUM_CONFIDENCE = 0.80
-MINIMUM_CONFIDENCE_AGAINST_DEFAULT = 0.95
+MINIMUM_CONFIDENCE = 0.75
+MINIMUM_CONFIDENCE_AGAINST_DEFAULT = 0.85
 """To overrule the language that the source declares, detection has to be this sure."""
-MINIMUM_LETTERS_AGAINST_DEFAULT = 40
+MINIMUM_LETTERS_AGAINST_DEFAULT = 15
 READ_CHARACTERS = 2_000
 """A longer text is judged by its beginning."""
 
 REDACTION_MARK = re.compile(r"\[[A-Z][A-Z_]*\]")
-NOT_LANGUAGE = re.compile(r"https?://\S+|\S+@\S+|[\d\W_]+")
+NOT_LANGUAGE = re.compile(r"https?://\S+|\S+@\S+|[\d\s!-/:-@\[-`{-~]+")
 SHARED_SCRIPT = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 Basis = Literal["detected", "declared", "undetermined"]
