@@ -1,0 +1,87 @@
+"""Which words of a comment carry its subject, and which comments carry none."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import import_module
+
+REDACTION_MARK = re.compile(r"\[[A-Z][A-Z_]*\]")
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+
+CONTENTLESS_WORDS = frozenset(
+    """
+    a absolutely add all any anything applicable apply applies as at aware blank can cannot can't cant cause
+    comment comments could couldn't did didn't do don't dont else everything far for further have i idea idk in
+    inapplicable is it just know like me mind moment my n na n/a needed nil no none nope not nothing now of ok okay
+    on one opinion other personally please point present really same say see so springs such sure suggest
+    suggestions than that the there thing things think this time to unsure us was we what whatsoever would x yeah
+    yep yes you
+    allt alls att det finns har i inga ingen ingenting inget ja jag kan kommentar kommer nej och om som vet vill
+    ej inte är
+    """.split()
+)
+"""Words that answer without naming a subject (English and Swedish): "Nothing", "N/A", "not that I can think of"."""
+CONTENTLESS_LIMIT = 12
+"""A longer text is taken to have a subject whatever its words."""
+
+SUBJECT_WORDS = frozenset("call everything front nothing part serious side system".split())
+"""Words on the stop lists that name a subject in feedback."""
+GENERAL_WORDS = frozenset(
+    """
+    able actually also always ask asked bit came come day definitely didnt don don't dont especially etc feel felt
+    gave get gets getting give given go going gone got he's i'd i'll i'm i've im it's ive just know let like lot
+    lots made make makes making maybe mum need needed one's people quite really said say saying says seen sent
+    sure take takes taken taking tell thank thanks that's thing things think thought time told took try trying
+    use used want wanted wasnt way went whilst
+    """.split()
+)
+"""Words that say little about any theme, beyond the stop lists."""
+
+
+def is_contentless(text: str) -> bool:
+    """Return whether a redacted text names no subject: blank, marks only, or an answer such as "Nothing."."""
+    words = _words(text)
+    return len(words) <= CONTENTLESS_LIMIT and all(word in CONTENTLESS_WORDS for word in words)
+
+
+def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
+    """Return the content words of a redacted text and the pairs of them that stand side by side.
+
+    `languages` (ISO 639-1) says whose stop words are left out. Marks such as [PERSON], numbers and
+    contractions are never part of a phrase.
+    """
+    stop = _stop_words(languages)
+    phrases: set[str] = set()
+    for clause in re.split(r"[.,;:!?()\n\r/]+|\[[A-Z_]+\]", text):
+        previous = None
+        for word in _words(clause):
+            if word in stop or "'" in word or len(word) < 3:
+                previous = None
+                continue
+            phrases.add(word)
+            if previous is not None and previous != word:
+                phrases.add(f"{previous} {word}")
+            previous = word
+    return phrases
+
+
+def stem(word: str) -> str:
+    """Return a crude stem that only serves to see that "wait", "waits" and "waiting" are one subject."""
+    for suffix in ("ingly", "fully", "ment", "ness", "ings", "ies", "ing", "ion", "ful", "ed", "ly", "es", "er", "s", "y", "e"):
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            root = word[: -len(suffix)]
+            return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
+    return word
+
+
+def _words(text: str) -> list[str]:
+    return [match[0].lower().replace("\u2019", "'") for match in WORD.finditer(REDACTION_MARK.sub(" ", text))]
+
+
+@lru_cache
+def _stop_words(languages: tuple[str, ...]) -> frozenset[str]:
+    listed: set[str] = set(GENERAL_WORDS)
+    for language in languages:
+        listed |= import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS
+    return frozenset(word.replace("\u2019", "'") for word in listed) - SUBJECT_WORDS

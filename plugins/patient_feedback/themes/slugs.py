@@ -1,0 +1,59 @@
+"""Permanent names of themes: kept where a theme goes on, never given twice."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patient_feedback.themes.match import MINIMUM_SIMILARITY, match_themes
+
+SLUG_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SlugDecision:
+    slug: str
+    is_new: bool
+    similarity: float | None
+    """Cosine similarity to the theme that held the slug in the previous set; None for a new slug."""
+
+
+def theme_slug(label: str, taken: Collection[str]) -> str:
+    """Return a slug for a new theme, unlike every one in `taken` (all slugs ever given, retired ones too)."""
+    ascii_label = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode("ascii").lower()
+    stem = re.sub(r"[^a-z0-9]+", "_", ascii_label).strip("_")[:SLUG_LENGTH].rstrip("_") or "theme"
+    slug, number = stem, 2
+    while slug in taken:
+        slug = f"{stem}_{number}"
+        number += 1
+    return slug
+
+
+def decide_slugs(
+    labels: Sequence[str],
+    centroids: NDArray[np.float32],
+    previous_slugs: Sequence[str],
+    previous_centroids: NDArray[np.float32],
+    taken: Collection[str],
+    minimum_similarity: float = MINIMUM_SIMILARITY,
+) -> list[SlugDecision]:
+    """Return the slug of each new theme: that of the previous theme it goes on from, else a new one.
+
+    `taken` holds every slug of the registry, of whatever status. Previous slugs that no decision
+    names are those to retire.
+    """
+    given = set(taken) | set(previous_slugs)
+    decisions: list[SlugDecision] = []
+    for match in match_themes(centroids, previous_centroids, minimum_similarity):
+        if match.previous_index is not None:
+            decisions.append(SlugDecision(previous_slugs[match.previous_index], False, match.similarity))
+            continue
+        slug = theme_slug(labels[match.new_index], given)
+        given.add(slug)
+        decisions.append(SlugDecision(slug, True, None))
+    return decisions
