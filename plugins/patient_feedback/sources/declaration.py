@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -160,6 +160,34 @@ class Refusal:
             raise PydanticCustomError("rule", "breaks a rule", {"found": self.found})
 
 
+class Matched(Declared):
+    """A field that compares delivered texts with declared ones, case and width of white space apart."""
+
+    @cached_property
+    def values_by_key(self) -> dict[str, Any]:
+        """What each declared text stands for, by its loose key."""
+        return {loose_key(text): value for text, value in (getattr(self, self._values_name()) or {}).items()}
+
+    @cached_property
+    def missing_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, getattr(self, "missing", ())))
+
+    @classmethod
+    def _values_name(cls) -> str:
+        return "codes" if "codes" in cls.model_fields else "values"
+
+    @model_validator(mode="after")
+    def _texts_are_told_apart(self) -> Self:
+        refusal, name = Refusal(), self._values_name()
+        for text, value in (getattr(self, name) or {}).items():
+            if self.values_by_key[loose_key(text)] != value:
+                refusal.add(
+                    f"{name}.{text}", "stands for two things: case and white space do not tell texts apart"
+                )
+        refusal.raise_if_any()
+        return self
+
+
 class Where(Declared):
     """Where the source's files lie."""
 
@@ -222,7 +250,7 @@ class Place(Declared):
     name: Annotated[str, Field(min_length=1)]
 
 
-class PlaceField(Declared):
+class PlaceField(Matched):
     """Names an organisation, site or service: from a column, or the same for all records."""
 
     column: ColumnName | None = None
@@ -242,7 +270,7 @@ class PlaceField(Declared):
         return self
 
 
-class ChannelField(Declared):
+class ChannelField(Matched):
     """How the feedback came: by a column, or the same for all records."""
 
     column: ColumnName | None = None
@@ -320,7 +348,7 @@ class NumberRange(Declared):
         return self
 
 
-class AnswerField(Declared):
+class AnswerField(Matched):
     """One closed question: a column, the item it answers, and what its values mean."""
 
     column: ColumnName
@@ -341,6 +369,15 @@ class AnswerField(Declared):
     optional: bool = False
     """True where a file without this column is still complete."""
 
+    @cached_property
+    def not_applicable_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.not_applicable))
+
+    @cached_property
+    def code_by_key(self) -> dict[str, str]:
+        """Each declared code as its author wrote it, by its loose key."""
+        return {loose_key(code): code for code in self.codes or {}}
+
     @model_validator(mode="after")
     def _has_one_scale(self) -> AnswerField:
         _refuse_unless_one(self, "codes", "number")
@@ -355,7 +392,7 @@ class Question(Declared):
     """What the question asks for; it tells the models how to read a short answer."""
 
 
-class QuestionField(Declared):
+class QuestionField(Matched):
     """Which question a comment answers: always the same (slug, intent), or by a column (column, values)."""
 
     slug: Slug | None = None
@@ -391,8 +428,12 @@ class CommentField(Declared):
     optional: bool = False
     """True where a file without this column is still complete."""
 
+    @cached_property
+    def blank_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.blank))
 
-class AttributeField(Declared):
+
+class AttributeField(Matched):
     """Something about the person, kept as text."""
 
     column: ColumnName
@@ -443,8 +484,13 @@ class WithdrawnField(Declared):
 
     column: ColumnName
     values: Annotated[list[TextValue], Field(min_length=1)]
+    """Texts that say so; any other means that the record stands."""
     optional: bool = False
     """True where a file without this column is still complete."""
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.values))
 
 
 class FieldMapping(Declared):
