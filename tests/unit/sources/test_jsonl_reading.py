@@ -1,0 +1,66 @@
+"""Every line of a JSON Lines file becomes a record; a line that is no object is kept as it stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources.columns import missing_columns
+
+
+@pytest.fixture
+def source(declare: Any) -> Any:
+    return declare({"record_ref": "id"}, kind="jsonl_file", ignore_columns=["labels.*"])
+
+
+def test_nested_objects_become_dotted_columns(source: Any, read: Any) -> None:
+    line = {"ID": 7, "answers": {"q1": {"value": 4}, "q2": None}, "tags": ["a", "b"], "labels": {"x": 1}}
+    records, file = read(source, json.dumps(line).encode() + b'\r\n\n{"id": "8", "comment": "kind"}')
+    assert records[0].payload == {"id": 7, "answers.q1.value": 4, "answers.q2": None, "tags": ["a", "b"]}
+    assert records[1].payload == {"id": "8", "comment": "kind"}
+    assert file.column_names == ("id", "answers.q1.value", "answers.q2", "tags", "comment")
+    assert missing_columns(file.column_names, source) == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": 1, "comment": "cut',
+        "[1, 2]",
+        '"text"',
+        "null",
+        "not json",
+        '{"id": ' + "[" * 20_000,
+        "9" * 5_000,
+    ],
+)
+def test_bad_line_is_kept_with_its_reason_and_the_rest_goes_on(source: Any, read: Any, line: str) -> None:
+    records, _ = read(source, f'{{"id": 1}}\n{line}\n{{"id": 3}}\n'.encode())
+    assert [record.record_number for record in records] == [1, 2, 3]
+    assert records[1].payload == {"__line__": line}
+    assert records[1].defects == ("unreadable_line",)
+    assert records[2].payload == {"id": 3}
+
+
+def test_what_the_database_cannot_store_is_mended_and_said(source: Any, read: Any) -> None:
+    content = (
+        b'{"id": 1, "comment": "nul \\u0000 here", "k\\u0000": [{"deep": "\\ud83d"}]}\n'
+        b'{"id": 2, "comment": "caf\xe9"}\n'
+        b'{"id": 3, "score": NaN, "big": 1e999, "fine": 1.5}\n'
+    )
+    records, file = read(source, content)
+    assert records[0].payload == {"id": 1, "comment": "nul \ufffd here", "k\ufffd": [{"deep": "\ufffd"}]}
+    assert records[0].defects == ("nul_byte", "undecodable_byte")
+    assert records[1].payload["comment"] == "caf\u00e9"
+    assert records[2].payload == {"id": 3, "score": "NaN", "big": "1e999", "fine": 1.5}
+    assert (file.encoding, file.is_declared_encoding) == ("cp1252", False)
+
+
+def test_file_that_is_empty_or_one_array_is_refused(source: Any, read: Any) -> None:
+    with pytest.raises(UnreadableFileError, match="empty"):
+        read(source, b"")
+    with pytest.raises(UnreadableFileError, match="one object per line"):
+        read(source, json.dumps([{"id": 1}], indent=2).encode())

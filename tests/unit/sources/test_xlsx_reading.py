@@ -1,0 +1,105 @@
+"""A workbook's shown values become text; what Excel does to cells is said or undone."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime, time
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from patient_feedback.errors import UnreadableFileError
+
+
+def workbook(rows: list[list[Any]], sheet: str = "Sheet", before: tuple[str, ...] = ()) -> bytes:
+    book = Workbook()
+    active = book.active
+    assert active is not None
+    active.title = before[0] if before else sheet
+    target = book.create_sheet(sheet) if before else active
+    for row in rows:
+        target.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+@pytest.fixture
+def source(declare: Any) -> Any:
+    return declare(kind="xlsx_file")
+
+
+def test_cells_become_their_plain_text(source: Any, read: Any) -> None:
+    cells = [
+        1,
+        2.0,
+        2.5,
+        True,
+        datetime(2025, 3, 4),
+        datetime(2025, 3, 4, 9, 30),
+        date(2025, 3, 5),
+        time(9, 5),
+        "x",
+    ]
+    header = ["id", *[f"c{number}" for number in range(1, len(cells))]]
+    records, file = read(source, workbook([header, cells]))
+    assert list(records[0].payload.values()) == [
+        "1", "2", "2.5", "true", "2025-03-04", "2025-03-04T09:30:00", "2025-03-05", "09:05:00", "x",
+    ]  # fmt: skip
+    assert file.encoding is None
+    assert file.is_declared_encoding
+
+
+def test_error_cells_stay_text_and_empty_rows_are_no_records(source: Any, read: Any) -> None:
+    rows = [
+        ["id", "comment", "service"],
+        ["1", "kind", "#REF!"],
+        [None, None, None],
+        [" "],
+        ["2", None, None],
+    ]
+    records, _ = read(source, workbook(rows))
+    assert [record.payload for record in records] == [
+        {"id": "1", "comment": "kind", "service": "#REF!"},
+        {"id": "2", "comment": None, "service": None},
+    ]
+    assert [record.defects for record in records] == [(), ()]
+
+
+def test_value_right_of_the_header_is_surplus(source: Any, read: Any) -> None:
+    records, _ = read(source, workbook([["id", "comment"], ["1", "kind", None, "note"]]))
+    assert records[0].payload["__surplus__"] == [None, "note"]
+    assert records[0].defects == ("too_many_columns",)
+
+
+def test_declared_sheet_and_header_row_are_read(declare: Any, read: Any) -> None:
+    content = workbook([["Complaints of May"], ["id", "comment"], ["1", "kind"]], "Data", before=("Notes",))
+    source = declare(kind="xlsx_file", format={"sheet": "Data", "header_row": 2})
+    records, _ = read(source, content)
+    assert [record.payload for record in records] == [{"id": "1", "comment": "kind"}]
+    with pytest.raises(UnreadableFileError, match=r"no sheet 'Answers'; its sheets are: Notes, Data"):
+        read(declare(kind="xlsx_file", format={"sheet": "Answers"}), content)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"id,comment\n1,kind\n", "no Excel workbook"),
+        (b"PK\x03\x04 cut off", "no Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as .xlsx"),
+        (workbook([]), "no row of column names"),
+    ],
+)
+def test_file_that_is_no_table_of_a_workbook_is_refused(
+    source: Any, read: Any, content: bytes, said: str
+) -> None:
+    with pytest.raises(UnreadableFileError, match=said):
+        read(source, content)
+
+
+def test_header_only_is_no_record(source: Any, read: Any) -> None:
+    records, file = read(source, workbook([["id", "comment"]]))
+    assert records == []
+    assert file.column_names == ("id", "comment")
