@@ -33,6 +33,11 @@ class Entry:
     severity: str | None = None
     status: str | None = None
 
+    @property
+    def has_own_voice(self) -> bool:
+        """True where the words tell who speaks, so that another's words beside them would ring false."""
+        return bool(self.speaker) or self.topic in {"interpreters", "tolk", "accessibility"}
+
 
 @dataclass(frozen=True)
 class Bank:

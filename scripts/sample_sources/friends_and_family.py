@@ -16,7 +16,7 @@ from sample_sources.planting import Planting
 
 SOURCE_SLUG = "riverside_fft"
 SEED = 20241001
-RESPONDENTS = 640
+RESPONDENTS = 690
 COLUMNS = (
     "Comment ID", "Respondent ID", "Trust", "Date", "Service", "Team", "Collected by", "FFT answer", "Question",
     "Comment", "Age band", "Sex", "Ethnic group", "First language", "IMD quintile", "Disability",
@@ -54,7 +54,7 @@ RATINGS = {
     "positive": {"1": 62, "2": 36, "3": 2},
     "neutral": {"1": 20, "2": 45, "3": 28, "6": 7},
     "mixed": {"2": 38, "3": 40, "4": 22},
-    "negative": {"2": 6, "3": 26, "4": 44, "5": 24},
+    "negative": {"2": 14, "3": 30, "4": 36, "5": 20},
     "very_negative": {"4": 12, "5": 88},
 }
 WITHOUT_COMMENT = {"1": 70, "2": 18, "3": 5, "4": 2, "5": 2, "6": 3}
@@ -100,7 +100,7 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
         partner = _partner(random, each, good)
         if partner:
             partner.improve, partner.entries = each.improve, partner.entries + each.entries
-            if each.entries[0][1].sentiment == "negative" and partner.rating == "1":
+            if each.entries[0][1].sentiment == "negative" and partner.rating == "1" and random.random() < 0.35:
                 partner.rating = "2"
         else:
             alone.append(each)
@@ -121,10 +121,15 @@ def _placed(random: Random, entry: Entry, question: str) -> Return:
 def _partner(random: Random, each: Return, good: list[Return]) -> Return | None:
     """Return a contented respondent of the same service for a wish, so that praise and wish stand together."""
     entry = each.entries[0][1]
-    chance = {"neutral": 0.9, "negative": 0.35}.get(entry.sentiment, 0.0)
-    if entry.has_period or random.random() >= chance:
+    chance = {"neutral": 0.9, "negative": 0.75}.get(entry.sentiment, 0.0)
+    if entry.has_period or entry.has_own_voice or random.random() >= chance:
         return None
-    suited = [one for one in good if one.service == each.service and not one.improve and not one.entries[0][1].has_period]
+    suited = [
+        one
+        for one in good
+        if one.service == each.service and not one.improve
+        and not one.entries[0][1].has_period and not one.entries[0][1].has_own_voice
+    ]  # fmt: skip
     return random.choice(suited) if suited else None
 
 

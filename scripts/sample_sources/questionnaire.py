@@ -19,7 +19,7 @@ SEED = 20241002
 RETURNS = 300
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 SERVICES = {
-    "vardcentral": ("Vårdcentral", 80), "barnmorska": ("Barnmorskemottagning", 70), "ortopedi": ("Ortopedmottagning", 45),
+    "vardcentral": ("Vårdcentral", 80), "barnmorska": ("Barnmorskemottagning", 110), "ortopedi": ("Ortopedmottagning", 45),
     "psykiatri": ("Psykiatrimottagning", 35), "diabetes": ("Diabetesmottagning", 40), "digital": ("Digital vård", 30),
 }  # fmt: skip
 SITES = {"Norrsjö": 55, "Älvbacka": 30, "Kvarnviken": 15}
@@ -66,8 +66,8 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
             if entry.question == "good":
                 continue
             each = _placed(random, entry, is_english)
-            suited = [one for one in good if one.improve is None and one.quality < 0.9]
-            if entry.sentiment in {"neutral", "mixed", "negative"} and suited and random.random() < 0.35:
+            suited = [one for one in good if one.improve is None and one.quality < 0.9 and not one.entries[0].has_own_voice]
+            if entry.sentiment in {"neutral", "mixed", "negative"} and not entry.has_own_voice and suited and random.random() < 0.35:
                 partner = random.choice(suited)
                 partner.improve, partner.quality = entry.text, (partner.quality + each.quality) / 2
                 partner.entries.append(entry)
@@ -106,7 +106,7 @@ def _record(random: Random, number: int, each: Return) -> dict[str, Any]:
     moment = datetime(each.day.year, each.day.month, each.day.day, random.randrange(7, 23), random.randrange(60), random.randrange(60), tzinfo=STOCKHOLM)
     shared = each.quality
     if each.service == "barnmorska":
-        shared = min(1.0, each.quality * (0.75 if each.day < DECISION_SUPPORT else 1.2))
+        shared = min(1.0, each.quality * (0.8 if each.day < DECISION_SUPPORT else 1.15))
 
     def item(low: int, high: int, quality: float, missing: float = 0.05) -> int | None:
         if random.random() < missing:
