@@ -12,7 +12,7 @@ from sample_sources.bank import FIRST_DAY, LAST_DAY, Bank, Entry
 from sample_sources.files import write_csv
 from sample_sources.friends_and_family_defects import plant_defects
 from sample_sources.people import draw_person, pick
-from sample_sources.planting import Planting
+from sample_sources.planting import PlantedDefect, Planting
 
 SOURCE_SLUG = "riverside_fft"
 SEED = 20241001
@@ -87,6 +87,7 @@ def make_friends_and_family(bank: Bank, into: Path, planting: Planting) -> None:
     for name, rows in files.items():
         encoding = {"fft_2025_q1.csv": "cp1252", "fft_2025_q3.csv": "utf-8-sig"}.get(name, "utf-8")
         if encoding == "cp1252":
+            planting.defects.append(PlantedDefect(SOURCE_SLUG, name, 0, "", "other_encoding"))
             rows = [row | {"Comment": row["Comment"].replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")} for row in rows]
         write_csv(into / "riverside_fft" / name, COLUMNS, [_cells(row) for row in rows], encoding)
 

@@ -31,6 +31,7 @@ class Planter:
         self._plant_month_first_dates()
         self._plant_swapped_dates()
         self._change_respondents("no_break_space_in_service", 5, "Community Nursing", {"Service": f"Community{NO_BREAK_SPACE}Nursing"})
+        self._plant_doubtful_dates()
         self._change_respondents("future_date", 1, "", {"Date": "14/03/2062"})
         self._change_respondents("unreadable_date", 1, "", {"Date": "31/06/2025"})
         self._change_respondents("unreadable_date", 1, "", {"Date": "see card"})
@@ -38,6 +39,10 @@ class Planter:
         self._change_respondents("unknown_attribute_value", 2, "", {"IMD quintile": "11"})
         self._change_rows("rating_differs_within_response", 2, {"FFT answer": "5"}, lambda row: row["FFT answer"] == "1")
         self._change_rows("question_spelling_variant", 4, {"Question": "What could we have done\nbetter?"}, lambda row: row["Comment ID"].endswith("Q2"))
+        self._change_rows(
+            "undeclared_question", 2,
+            {"Question": "Is there anything else you would like to tell us?"}, lambda row: row["Comment ID"].endswith("Q2"),
+        )  # fmt: skip
         self._change_rows("missing_record_ref", 1, {"Comment ID": ""}, lambda row: True)
         for comment in HTML_COMMENTS:
             self._change_rows("markup_in_comment", 1, {"Comment": comment}, _is_replaceable)
@@ -45,6 +50,9 @@ class Planter:
             self._change_rows("formula_in_comment", 1, {"Comment": comment}, _is_replaceable)
         self._change_rows("sql_in_comment", 1, {"Comment": "Robert'); DROP TABLE patients;-- (my grandson says hello)"}, _is_replaceable)
         self._change_rows("control_character_in_comment", 1, {"Comment": "Kind nurses\x0band a warm room"}, _is_replaceable)
+        for comment in DAMAGED_COMMENTS:
+            self._change_rows("damaged_encoding_in_comment", 1, {"Comment": comment}, _is_replaceable)
+        self._change_rows("spreadsheet_error_in_comment", 1, {"Comment": "#NAME?"}, _is_replaceable)
         self._plant_surplus_cell()
         self._plant_short_row()
         self._repeat_rows()
@@ -100,10 +108,21 @@ class Planter:
             second["Date"] = _month_first(second["Date"])
             self.noted += [(name, first, "day_and_month_swapped"), (name, second, "day_and_month_swapped")]
 
+    def _plant_doubtful_dates(self) -> None:
+        """Both rows bear the month first, and the date also reads day first: only the neighbours tell."""
+        for _ in range(2):
+            name, picked = self._pick(
+                lambda row: row["Service"] == "Outpatients" and row["Date"].endswith("/2025")
+                and int(row["Date"][:2]) <= 9 and int(row["Date"][3:5]) >= 11 and int(row["Date"][3:5]) != int(row["Date"][:2])
+            )  # fmt: skip
+            for row in self._rows_of(name, picked["Respondent ID"]):
+                row["Date"] = _month_first(row["Date"])
+                self.noted.append((name, row, "month_first_date_that_reads_both_ways"))
+
     def _plant_surplus_cell(self) -> None:
         """A comma that was not quoted cut the comment in two, so every later cell moved one to the right."""
         for begin, rest in (("Good nurses", " shame about the wait"), ("Clean", " tidy and on time")):
-            name, row = self._pick(_is_replaceable)
+            name, row = self._pick(lambda row: _is_replaceable(row) and row["Disability"] != "")
             row.update({"Comment": begin, "surplus": rest})
             self.noted.append((name, row, "row_too_wide"))
 
@@ -140,10 +159,14 @@ HTML_COMMENTS = (
     "Website kept saying <br/> instead of a new line <br/> but I got there in the end",
     "<script>alert('hello')</script> nice try from my teenager, sorry",
 )
+DAMAGED_COMMENTS = (
+    "Couldn\u00e2\u20ac\u2122t have asked for a kinder nurse",
+    "The caf\u00c3\u00a9 is too dear for pensioners",
+)
 FORMULA_COMMENTS = (
     '=HYPERLINK("https://example.org/claim";"Click for my photos of the ward")',
-    "+1 for the new chairs in the waiting room",
-    "@reception you were stars",
+    "@SUM(A1:A9) sorry, my cat walked over the keyboard",
+    "=2+2 is more than your triage adds up to",
 )
 
 

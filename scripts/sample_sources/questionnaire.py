@@ -53,6 +53,10 @@ def make_questionnaire(bank: Bank, into: Path, planting: Planting) -> None:
         files[name].append(record)
         for entry in each.entries:
             planting.add_identifiers(SOURCE_SLUG, record["svarsId"], entry.identifiers)
+    for record in files["enkat_2026.jsonl"]:
+        assert isinstance(record, dict)
+        record["kampanj"] = "höst" if record["inkommet"][5:7] in {"10", "11", "12"} else "vår"
+    planting.defects.append(PlantedDefect(SOURCE_SLUG, "enkat_2026.jsonl", 0, "", "unknown_column"))
     _plant_defects(random, files, planting)
     for name, records in files.items():
         write_lines(into / "norrsjo_questionnaire" / name, [r if isinstance(r, str) else json_line(r) for r in records])

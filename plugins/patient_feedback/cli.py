@@ -1,0 +1,210 @@
+"""`patient-feedback`: the local stack, a run of the whole workflow, and the ways into the warehouse."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from patient_feedback.errors import FeedbackError, StackError
+from patient_feedback.settings import Role, Settings
+
+app = typer.Typer(
+    help="Patient feedback, from a file to checked, published marts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+# Without a terminal the width would be 80, and lines of the summary would be cut in a log.
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+FAILED, INTERRUPTED = 1, 130
+ROOMS = {
+    Role.PIPELINE: "feedback,analysis,landing,audit",
+    Role.ANALYST: "patient_experience",
+    Role.AUDITOR: "audit_trail,patient_experience",
+    Role.ENGINEER: "audit,landing,feedback,analysis,audit_trail",
+}
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def explained(command: Callable[P, T]) -> Callable[P, T]:
+    """Print an expected failure as its sentence and end with 1; anything else is a defect and shows itself."""
+
+    @functools.wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except FeedbackError as error:
+            errors.print(str(error), style="red", markup=False)
+            raise typer.Exit(FAILED) from None
+
+    return wrapper
+
+
+@app.command()
+@explained
+def up() -> None:
+    """Start PostgreSQL and Airflow on this machine, and wait until they are healthy."""
+    from patient_feedback.stack import lifecycle, screen, workflow
+
+    settings = Settings.from_environment()
+    lifecycle.make_home(settings)
+    if not (settings.home / "sources.yml").exists():
+        workflow.put_sources(settings, settings.sources_file)
+    lifecycle.bring_up(settings, _say)
+    screen.print_where_to_look(console, settings)
+
+
+@app.command()
+@explained
+def down() -> None:
+    """Stop everything that `up` or `run` started."""
+    from patient_feedback.stack import lifecycle
+
+    settings = Settings.from_environment()
+    lifecycle.take_down(settings, _say)
+    console.print(f"Stopped. The data stays in {settings.home}.", soft_wrap=True)
+
+
+@app.command()
+@explained
+def run(
+    sources: Annotated[Path | None, typer.Option(help="A sources.yml; without it the sources of the project.")] = None,
+) -> None:
+    """Run the whole workflow once through Airflow and say what came of it; the stack stays up."""
+    from patient_feedback.stack import lifecycle, screen, workflow, summary
+    from patient_feedback.warehouse.connection import connect
+
+    started = time.monotonic()
+    settings = Settings.from_environment()
+    lifecycle.make_home(settings)
+    with lifecycle.only_one(settings, "run.lock", "runs the workflow"):
+        declared, changed_at = workflow.put_sources(settings, sources or settings.sources_file)
+        lifecycle.bring_up(settings, _say)
+        with lifecycle.api(settings) as api:
+            ingest_dags = [workflow.ingest_dag_id(source) for source in declared]
+            workflow.wait_for_dags(settings, api, [*ingest_dags, *workflow.DOWNSTREAM], changed_at)
+            seconds_to_start = time.monotonic() - started
+            _say(f"Running the workflow on {len(declared)} source{'s' * (len(declared) != 1)}")
+            workflow_run = workflow.start(api, declared)
+            try:
+                with screen.ProgressScreen(console).opened() as progress:
+                    workflow.follow(settings, api, workflow_run, progress.show)
+            except KeyboardInterrupt:
+                console.print("\nNo longer watching. The run goes on: `make status` shows the stack, `make stop` ends it.")
+                raise typer.Exit(INTERRUPTED) from None
+    with connect(settings, "summary") as connection:
+        screen.print_summary(console, summary.read_summary(connection, [source.slug for source in declared]))
+    screen.print_times(console, workflow_run, seconds_to_start, time.monotonic() - started)
+    if workflow_run.failures:
+        screen.print_failures(errors, workflow_run.failures)
+    screen.print_where_to_look(console, settings)
+    if workflow_run.failures:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@explained
+def status() -> None:
+    """Say what runs, and how to get in. Ends with 3 where something is missing."""
+    from patient_feedback.stack import lifecycle, screen
+
+    settings = Settings.from_environment()
+    state = lifecycle.describe(settings)
+    screen.print_status(console, settings, state)
+    if not state.is_up:
+        console.print("Start it with `make run`.")
+        raise typer.Exit(3)
+    screen.print_where_to_look(console, settings)
+
+
+@app.command()
+@explained
+def dsn(role: Annotated[Role, typer.Option(help="Whose room to enter.")] = Role.ANALYST) -> None:
+    """Print a connection string, password included, for psql or any BI tool."""
+    typer.echo(Settings.from_environment().dsn(role))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@explained
+def psql(
+    context: typer.Context,
+    role: Annotated[Role, typer.Option(help="Whose room to enter.")] = Role.ANALYST,
+) -> None:
+    """Open PostgreSQL's own shell as a role; further arguments go to psql, such as -c "select 1"."""
+    from patient_feedback.stack.postgres import EmbeddedPostgres
+
+    settings = Settings.from_environment()
+    server = EmbeddedPostgres(settings.home, settings.db_port)
+    if settings.db_host == "127.0.0.1" and not server.is_running():
+        raise StackError("PostgreSQL does not run: start it with `make run`, or `patient-feedback up`.")
+    environ = {
+        **os.environ,
+        "PGHOST": settings.db_host,
+        "PGPORT": str(settings.db_port),
+        "PGDATABASE": settings.db_name,
+        "PGUSER": role,
+        "PGPASSWORD": settings.password(role),
+        "PGOPTIONS": f"-c search_path={ROOMS[role]}",
+        "PGAPPNAME": "patient_feedback:psql",
+    }
+    program = str(server.psql_path())
+    sys.stdout.flush()
+    os.execve(program, [program, *context.args], environ)
+
+
+@app.command("check-sources")
+@explained
+def check_sources(
+    sources: Annotated[Path | None, typer.Argument(help="A sources.yml; without it the sources of the project.")] = None,
+) -> None:
+    """Check a declaration of sources: every problem with its line, field and allowed values."""
+    from patient_feedback.sources.declaration import load_sources
+
+    path = sources or Settings.from_environment().sources_file
+    declared = load_sources(path, check_paths=True)
+    console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
+    for source in declared:
+        console.print(f"  {source.slug} ({source.kind}) from {source.where.path}", soft_wrap=True, markup=False)
+
+
+@app.command()
+@explained
+def train(
+    labelled: Annotated[Path, typer.Option(help="A CSV with comments and their labels.", exists=True, dir_okay=False)],
+) -> None:
+    """Train the heads for sentiment and topics on labelled comments, and measure them."""
+    from patient_feedback.language.training import train_heads
+
+    train_heads(labelled, Settings.from_environment())
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+@explained
+def airflow(context: typer.Context) -> None:
+    """Call Airflow's own command with this stack's settings, such as `airflow backfill create ...`."""
+    from patient_feedback.stack.airflow import LocalAirflow
+
+    local = LocalAirflow(Settings.from_environment())
+    command = local.command(*context.args)
+    os.execve(command[0], command, local.client_environment())
+
+
+def _say(message: str) -> None:
+    console.print(f"{message} …", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,229 @@
+"""One run of the whole workflow through Airflow's scheduler: start it, follow it, say how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from patient_feedback.errors import StackError, WarehouseError
+from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source, load_sources, write_resolved
+from patient_feedback.stack.airflow import LocalAirflow
+from patient_feedback.stack.airflow_api import AirflowApi
+from patient_feedback.stack.processes import service_leaders
+from patient_feedback.warehouse.connection import connect
+
+INGEST_PREFIX = "ingest_feedback__"
+DOWNSTREAM = ("analyse_comments", "discover_themes", "build_marts")
+ACTIVE_STATES = {"queued", "running"}
+POLL_SECONDS = 1.0
+REGISTRATION_PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """One task of one DAG run as the audit trail knows it."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    state: str
+    row_count: int | None
+    counts: dict[str, Any]
+    started_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def seconds(self) -> float:
+        return ((self.finished_at or datetime.now(UTC)) - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTask:
+    dag_id: str
+    run_id: str
+    task_id: str
+    try_number: int
+    message: str
+    log_file: Path
+
+
+@dataclass(slots=True)
+class WorkflowRun:
+    """What was started, and what is known of it so far."""
+
+    started_at: datetime
+    ingest_runs: dict[str, str]
+    """run_id by dag_id of the runs that this command started."""
+    stages: list[StageProgress] = field(default_factory=list)
+    dag_runs: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[FailedTask] = field(default_factory=list)
+    is_finished: bool = False
+
+    @property
+    def has_published(self) -> bool:
+        return any(stage.task_id == "publish_marts" and stage.state == "succeeded" for stage in self.stages)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The DAGs that have a queued run, in the order of the flow."""
+        return sorted(run["dag_id"] for run in self.dag_runs if run["state"] == "queued")
+
+
+def put_sources(settings: Settings, path: Path) -> tuple[tuple[Source, ...], datetime | None]:
+    """Check a declaration and make it the one in force; return its sources and, where it is new, the moment.
+
+    Raises DeclarationError before anything is changed.
+    """
+    sources = load_sources(path, check_paths=True)
+    in_force = LocalAirflow(settings).sources_file
+    candidate = in_force.with_name(".sources.yml.new")
+    write_resolved(sources, candidate)
+    if in_force.exists() and in_force.read_bytes() == candidate.read_bytes():
+        candidate.unlink()
+        return sources, None
+    candidate.replace(in_force)
+    return sources, datetime.now(UTC)
+
+
+def ingest_dag_id(source: Source) -> str:
+    return INGEST_PREFIX + source.slug
+
+
+def wait_for_dags(settings: Settings, api: AirflowApi, wanted: Sequence[str], changed_at: datetime | None) -> None:
+    """Return once the DAG processor has read every wanted DAG since `changed_at`, and since its own start.
+
+    Raises StackError with the import error where a DAG file cannot be read.
+    """
+    leader = service_leaders(settings.home).get("dag-processor")
+    since = datetime.fromtimestamp(leader.create_time(), UTC) if leader else datetime.min.replace(tzinfo=UTC)
+    if changed_at is not None:
+        for token in {dag["file_token"] for dag in api.dags().values()}:
+            api.parse_again(token)
+        since = max(since, changed_at)
+    deadline = time.monotonic() + REGISTRATION_PATIENCE_SECONDS
+    while True:
+        dags = api.dags()
+        missing = [dag_id for dag_id in wanted if dag_id not in dags or not _is_read_since(dags[dag_id], since)]
+        if not missing:
+            return
+        for error in api.import_errors():
+            if datetime.fromisoformat(error["timestamp"]) >= since:
+                raise StackError(
+                    f"Airflow cannot read the DAG file {error['filename']}: {_last_line(error['stack_trace'])}"
+                )
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"The DAG processor has not registered {', '.join(missing)} within "
+                f"{REGISTRATION_PATIENCE_SECONDS:.0f} s. Its log: {LocalAirflow(settings).log_file('dag-processor')}."
+            )
+        time.sleep(0.5)
+
+
+def start(api: AirflowApi, sources: Sequence[Source]) -> WorkflowRun:
+    """Trigger the ingest DAG of every source; the other DAGs follow by their assets."""
+    started_at = datetime.now(UTC)
+    dags = api.dags()
+    wanted = [ingest_dag_id(source) for source in sources]
+    runs = {}
+    for dag_id in (*DOWNSTREAM, *wanted):
+        # Triggered before it is unpaused: a schedule that starts then finds the run it would make already there.
+        if dag_id in wanted:
+            runs[dag_id] = api.trigger(dag_id)
+        if dags[dag_id]["is_paused"]:
+            api.unpause(dag_id)
+    return WorkflowRun(started_at, runs)
+
+
+def follow(settings: Settings, api: AirflowApi, run: WorkflowRun, show: Callable[[WorkflowRun], None]) -> WorkflowRun:
+    """Watch the run until nothing of it is left to do; `show` is called about once a second."""
+    quiet_polls = 0
+    while quiet_polls < 2:
+        quiet_polls = quiet_polls + 1 if _is_quiet(api, run) else 0
+        run.stages = _stages(settings, run)
+        show(run)
+        if quiet_polls < 2:
+            time.sleep(POLL_SECONDS)
+    run.failures = _failures(settings, api, run)
+    run.is_finished = True
+    show(run)
+    return run
+
+
+def _is_quiet(api: AirflowApi, run: WorkflowRun) -> bool:
+    """True where no run is under way and no asset event waits; the order of questions follows the flow."""
+    run.dag_runs = api.runs_since(run.started_at)
+    if any(_belongs(each, run) and each["state"] in ACTIVE_STATES for each in run.dag_runs):
+        return False
+    # An event that was taken up meanwhile shows as a run at the next poll: two quiet polls end the watch.
+    return not any(api.has_queued_event(dag_id) for dag_id in DOWNSTREAM)
+
+
+def _belongs(dag_run: dict[str, Any], run: WorkflowRun) -> bool:
+    dag_id = dag_run["dag_id"]
+    return dag_id in DOWNSTREAM or run.ingest_runs.get(dag_id) == dag_run["dag_run_id"]
+
+
+def _stages(settings: Settings, run: WorkflowRun) -> list[StageProgress]:
+    """Return the newest try of each task since the run began; none while the warehouse is away."""
+    try:
+        with connect(settings, "follow") as connection:
+            rows = connection.execute(
+                """
+                select distinct on (dag_id, run_id, task_id)
+                    dag_id, run_id, task_id, run_state, row_count, counts, started_at, finished_at
+                from audit.pipeline_run
+                where started_at >= %s and (dag_id = any(%s) or run_id = any(%s))
+                order by dag_id, run_id, task_id, try_number desc
+                """,
+                (run.started_at, list(DOWNSTREAM), list(run.ingest_runs.values())),
+            ).fetchall()
+    except (WarehouseError, psycopg.Error):
+        return run.stages
+    return sorted((StageProgress(*row) for row in rows), key=lambda stage: stage.started_at)
+
+
+def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[FailedTask]:
+    failures = []
+    for dag_run in run.dag_runs:
+        if dag_run["state"] != "failed" or not _belongs(dag_run, run):
+            continue
+        dag_id, run_id = dag_run["dag_id"], dag_run["dag_run_id"]
+        for task in api.task_instances(dag_id, run_id):
+            if task["state"] == "failed":
+                failures.append(_failed_task(settings, api, dag_id, run_id, task))
+    return failures
+
+
+def _failed_task(settings: Settings, api: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> FailedTask:
+    task_id, try_number = task["task_id"], task["try_number"]
+    try:
+        message = api.error_message(dag_id, run_id, task_id, try_number)
+    except (StackError, httpx.HTTPError):
+        message = None
+    folder = settings.home / "logs" / "tasks" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+    return FailedTask(
+        dag_id,
+        run_id,
+        task_id,
+        try_number,
+        message or "It ended without an error of its own: it was killed, or ran out of time or memory.",
+        folder / f"attempt={try_number}.log",
+    )
+
+
+def _is_read_since(dag: dict[str, Any], moment: datetime) -> bool:
+    parsed_at = dag.get("last_parsed_time")
+    return parsed_at is not None and datetime.fromisoformat(parsed_at) >= moment
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given."
