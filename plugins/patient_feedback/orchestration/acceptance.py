@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import Source
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
-log = logging.getLogger(__name__)
-
 STATEMENTS = Path(__file__).parent / "acceptance.sql"
-REDACTION_CHUNK = 2_000
+REDACTION_CHUNK = 20_000
 
 Redact = Callable[[Sequence[str]], list[tuple[str, int]]]
 """Texts in, (redacted text, number of identifiers) out, in the same order."""
@@ -41,7 +39,7 @@ def accept_delivery(
 
     One transaction: a killed run leaves the delivery as it was. Running it again changes nothing.
     """
-    statements = _statements()
+    statements = named_statements(STATEMENTS)
     parameters = {
         "delivery_id": delivery_id,
         "source_slug": source.slug,
@@ -51,7 +49,9 @@ def accept_delivery(
     with connect(settings, "accept_feedback") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"accept:{source.slug}",))
         connection.execute(statements["decide"], parameters)
+        connection.execute("analyze decided")
         connection.execute(statements["carried_comment"], parameters)
+        connection.execute("analyze carried_comment")
         _redact_new_texts(connection, redact)
         changed = 0
         for name in ("forget", "responses", "answers", "comments", "originals", "records", "withdrawals"):
@@ -104,9 +104,3 @@ def _redact_new_texts(connection: psycopg.Connection, redact: Redact) -> None:
             for original, (comment_text, redaction_count) in zip(texts, redact(texts), strict=True):
                 copy.write_row((original, comment_text, redaction_count, text_sha256(comment_text)))
     connection.execute("analyze redacted")
-
-
-def _statements() -> dict[str, str]:
-    """Split acceptance.sql at its `-- name:` lines."""
-    parts = STATEMENTS.read_text(encoding="utf-8").split("-- name: ")[1:]
-    return {name.strip(): body for name, _, body in (part.partition("\n") for part in parts)}

@@ -151,8 +151,8 @@ select distinct on (candidate.response_id)
     candidate.service_slug,
     candidate.service_name,
     candidate.channel_slug,
-    case when kept_back.has_date then null else candidate.submitted_on end,
-    case when kept_back.has_date then null else candidate.submitted_at end,
+    case when 'submitted_on' <> all(kept_back.field_names) then candidate.submitted_on end,
+    case when 'submitted_on' <> all(kept_back.field_names) then candidate.submitted_at end,
     candidate.submitted_on_basis,
     candidate.submitted_on_note,
     delivery.landed_at,
@@ -160,7 +160,7 @@ select distinct on (candidate.response_id)
     candidate.age_band,
     candidate.sex,
     candidate.ethnic_group,
-    candidate.deprivation_quintile,
+    case when 'deprivation_quintile' <> all(kept_back.field_names) then candidate.deprivation_quintile end,
     candidate.preferred_language,
     candidate.has_disability,
     candidate.source_metadata,
@@ -169,15 +169,13 @@ from landing.candidate_response as candidate
 inner join decided on candidate.record_number = decided.record_number
 inner join landing.delivery on candidate.delivery_id = delivery.delivery_id
 cross join lateral (
-    select exists (
-        select from landing.set_aside
-        where
-            set_aside.delivery_id = candidate.delivery_id
-            and set_aside.record_number = candidate.record_number
-            and set_aside.set_aside_level = 'value'
-            and set_aside.set_aside_state = 'set_aside'
-            and set_aside.field_name = 'submitted_on'
-    ) as has_date
+    select coalesce(array_agg(set_aside.field_name), '{}') as field_names
+    from landing.set_aside
+    where
+        set_aside.delivery_id = candidate.delivery_id
+        and set_aside.record_number = candidate.record_number
+        and set_aside.set_aside_level = 'value'
+        and set_aside.set_aside_state = 'set_aside'
 ) as kept_back
 where
     candidate.delivery_id = %(delivery_id)s

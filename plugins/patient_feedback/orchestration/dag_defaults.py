@@ -59,6 +59,7 @@ def dag_arguments(owner: str, deadline_minutes: int, tags: list[str]) -> dict[st
         "default_args": {
             "owner": owner,
             "retries": 3,
+            "retry_delay": timedelta(seconds=10),
             "retry_policy": RETRY_POLICY,
             "execution_timeout": timedelta(minutes=deadline_minutes),
         },

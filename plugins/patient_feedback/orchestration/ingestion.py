@@ -60,16 +60,20 @@ def accept_feedback(
     settings: Settings, source: Source, delivery_ids: list[str], task_run: TaskRun, counts: TaskCounts
 ) -> None:
     """Accept what the gate let through, identifiers removed; every record ends in one state."""
+    from patient_feedback.language.detection import detect_languages
     from patient_feedback.privacy.redaction import REDACTION_VERSION, Redactor
 
-    redactor: Redactor | None = None
+    redactor = Redactor(processes=settings.worker_threads)
 
     def redact(texts: Sequence[str]) -> list[tuple[str, int]]:
-        nonlocal redactor
-        if redactor is None:  # the language model behind it takes seconds to load
-            redactor = Redactor()
-        redacted = redactor.redact(texts, source.language)
-        return [(text.text, sum(text.entity_counts.values())) for text in redacted]
+        # By each text's own language: the model of names knows English, and a Swedish source has English comments.
+        languages = [found.language_code for found in detect_languages(texts, [source.language] * len(texts))]
+        redacted: dict[str, tuple[str, int]] = {}
+        for language in sorted({code or "und" for code in languages}):
+            own = [text for text, code in zip(texts, languages, strict=True) if (code or "und") == language]
+            for text, result in zip(own, redactor.redact(own, language), strict=True):
+                redacted[text] = (result.text, sum(result.entity_counts.values()))
+        return [redacted[text] for text in texts]
 
     totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
     for delivery_id in delivery_ids:

@@ -17,9 +17,11 @@ from psycopg.types.json import Jsonb
 from patient_feedback.contract import stable_id
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.settings import Settings
+from patient_feedback.sources.columns import missing_columns, unknown_columns
 from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.delivered_file import DeliveredFile
 from patient_feedback.sources.files import FoundFile, list_files, open_file
-from patient_feedback.sources.readers import DeliveredFile, missing_columns, read_records, unknown_columns
+from patient_feedback.sources.reading import read_records
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
@@ -85,7 +87,7 @@ def _land_file(
 ) -> int | None:
     """Land one file; return its number of records, or None where its content had landed before."""
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
-        file_sha256, size = _fetch(file, source, local)
+        file_sha256, size = _fetch(file, local)
         if size != file.size:
             log.info("A file of source %s changed while it was read: left alone until the next run.", source.slug)
             return None
@@ -150,9 +152,9 @@ def _land_file(
     return received_count
 
 
-def _fetch(file: FoundFile, source: Source, local: IO[bytes]) -> tuple[str, int]:
+def _fetch(file: FoundFile, local: IO[bytes]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with open_file(file, source) as remote:
+    with open_file(file) as remote:
         while chunk := remote.read(COPY_CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)

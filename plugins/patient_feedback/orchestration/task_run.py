@@ -68,8 +68,8 @@ def recorded(settings: Settings, task_run: TaskRun) -> Iterator[TaskCounts]:
         )
     if failure is not None:
         _record_end(settings, task_run, "failed", counts, type(failure).__name__)
-        # Raised outside the handler: no chained exception brings the withheld message to the log.
-        raise failure.with_traceback(None)
+        # "from None": no chained exception brings the withheld message to the log.
+        raise failure.with_traceback(None) from None
     _record_end(settings, task_run, "skipped" if counts.is_skipped else "succeeded", counts)
 
 

@@ -10,73 +10,72 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
+from patient_feedback.orchestration.analysis import versions_in_force
+from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
 if TYPE_CHECKING:
-    import numpy as np
+    from patient_feedback.themes.fit import ThemeModel
+    from patient_feedback.themes.slugs import SlugDecision
 
 REFIT_GROWTH_SHARE = 0.2
 """A set is fitted anew when the texts have grown by this share since it was fitted."""
-
 ASSIGNMENT_CHUNK = 10_000
 
 
-def _deliveries_under_way(settings: Settings) -> int:
-    """Return how many deliveries landed within the last hour still wait for their gate.
-
-    Themes fitted while a delivery is half accepted would depend on the moment of the fit.
-    """
-    with connect(settings, "fit_themes") as connection:
-        row = connection.execute(
-            """
-            select count(*) from landing.delivery
-            where delivery_state = 'landed' and landed_at > now() - interval '1 hour'
-            """
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+@dataclass(frozen=True, slots=True)
+class CurrentThemeSet:
+    theme_set_id: str
+    encoder_version: str
+    theme_model_version: str
+    theme_count: int
+    population_count: int
+    """Embedded texts there were when the set was fitted."""
 
 
 def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_refit: bool = False) -> None:
     """Fit a theme set where there is none in force or the texts have grown; else keep the current one.
 
     The same texts always give the same set: its id is the hash of its sample, encoder and model version.
-    Skipped while a delivery is under way.
+    Skipped while a delivery is under way: themes of half a delivery would depend on the moment.
     """
-    if _deliveries_under_way(settings):
-        counts.is_skipped = True
-        return
-    from patient_feedback.themes import THEME_MODEL_VERSION
-    from patient_feedback.themes.fitting import ThemeSettings, fit_themes
+    import numpy as np
+    from pgvector.psycopg import register_vector
 
-    parameters = ThemeSettings()
+    from patient_feedback.themes.fit import THEME_MODEL_VERSION, ThemeSettings
+    from patient_feedback.themes.fit import fit_themes as fit
+
+    encoder_version = versions_in_force(settings).encoder
     with connect(settings, "fit_themes") as connection:
+        register_vector(connection)
+        if _deliveries_under_way(connection):
+            counts.is_skipped = True
+            return
         connection.execute("select pg_advisory_xact_lock(hashtext('fit_themes'))")
-        current = connection.execute(
-            """
-            select theme_set_id, encoder_version, theme_model_version, theme_count, sample_count,
-                (parameters ->> 'population_count')::bigint
-            from analysis.theme_set where is_current
-            """
-        ).fetchone()
+        current = _current_theme_set(connection)
         population_count = _population_count(connection, encoder_version)
         if current is not None:
-            theme_set_id, fitted_encoder, fitted_model, theme_count, sample_count, fitted_on = current
-            is_in_force = (fitted_encoder, fitted_model) == (encoder_version, THEME_MODEL_VERSION)
-            has_grown = population_count > fitted_on * (1 + REFIT_GROWTH_SHARE)
+            is_in_force = (current.encoder_version, current.theme_model_version) == (
+                encoder_version,
+                THEME_MODEL_VERSION,
+            )
+            has_grown = population_count > current.population_count * (1 + REFIT_GROWTH_SHARE)
             if is_in_force and not has_grown and not must_refit:
-                return ThemeSetState(theme_set_id, theme_count, sample_count, is_new=False)
-        if population_count == 0:
-            return ThemeSetState(None, 0, 0, is_new=False)
-        hashes, texts, embeddings = _sample(connection, encoder_version, parameters.sample_size)
+                counts.row_count = current.theme_count
+                return
+        sample = _sample(connection, encoder_version)
+        hashes = [sha256 for sha256, _, _ in sample]
         sample_sha256 = hashlib.sha256("".join(hashes).encode()).hexdigest()
         theme_set_id = stable_id(sample_sha256, encoder_version, THEME_MODEL_VERSION)
-        if current is not None and current[0] == theme_set_id:
-            return ThemeSetState(theme_set_id, current[3], current[4], is_new=False)
-        model = fit_themes(texts, embeddings, parameters)
-        slugs, matches = _slugs(connection, encoder_version, model)
+        if current is not None and current.theme_set_id == theme_set_id:
+            counts.row_count = current.theme_count
+            return
+        parameters = ThemeSettings()
+        vectors = np.array([vector.to_numpy() for _, _, vector in sample], dtype=np.float32)
+        model = fit([text for _, text, _ in sample], vectors.reshape(len(sample), -1), parameters)
+        decisions = _decide_slugs(connection, encoder_version, current, model)
         connection.execute("update analysis.theme_set set is_current = false where is_current")
         connection.execute("delete from analysis.theme_set where theme_set_id = %s", (theme_set_id,))
         connection.execute(
@@ -92,83 +91,85 @@ def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_r
                 THEME_MODEL_VERSION,
                 encoder_version,
                 sample_sha256,
-                len(hashes),
-                len(slugs),
+                len(sample),
+                len(decisions),
                 model.threshold,
                 Jsonb({**asdict(parameters), "population_count": population_count}),
-                current[0] if current else None,
+                current.theme_set_id if current else None,
             ),
         )
-        _write_members(connection, theme_set_id, model, slugs, matches, hashes)
+        _write_themes(connection, theme_set_id, model, decisions, hashes)
+        kept_count = sum(not decision.is_new for decision in decisions)
+        counts.row_count = len(decisions)
+        counts.counts.update(sample_count=len(sample), kept_slug_count=kept_count)
         add_ledger_entry(
             connection,
             "theme_set_fitted",
             theme_set_id,
-            run_id,
-            len(slugs),
-            {
-                "sample_count": len(hashes),
-                "kept_slug_count": sum(match is not None for match in matches),
-                "previous_theme_set_id": current[0] if current else None,
-            },
+            task_run.run_id,
+            len(decisions),
+            {"sample_count": len(sample), "kept_slug_count": kept_count},
         )
-    return ThemeSetState(theme_set_id, len(slugs), len(hashes), is_new=True)
 
 
-def assign_comments_to_themes(settings: Settings, theme_set_id: str) -> int:
-    """Assign every embedded text that the set has not seen, or say that it is unassigned; return how many."""
+def assign_themes(settings: Settings, counts: TaskCounts) -> None:
+    """Assign every embedded text that the current set has not seen to a theme, or say that it is unassigned."""
     import numpy as np
     from pgvector.psycopg import register_vector
 
-    from patient_feedback.themes.assignment import assign_themes
+    from patient_feedback.themes.assign import assign_themes as assign
 
-    count = 0
     with connect(settings, "assign_themes") as connection:
         register_vector(connection)
-        encoder_version, threshold = connection.execute(
-            "select encoder_version, assignment_threshold from analysis.theme_set where theme_set_id = %s",
-            (theme_set_id,),
-        ).fetchone()  # type: ignore[misc]
+        theme_set = connection.execute(
+            "select theme_set_id, encoder_version, assignment_threshold from analysis.theme_set where is_current"
+        ).fetchone()
+        if theme_set is None:
+            counts.row_count = 0
+            return
+        theme_set_id, encoder_version, threshold = theme_set
         members = connection.execute(
             "select theme_slug, centroid from analysis.theme_set_member where theme_set_id = %s order by theme_slug",
             (theme_set_id,),
         ).fetchall()
-        slugs = [slug for slug, _ in members]
-        centroids = np.array([centroid.to_numpy() for _, centroid in members], dtype=np.float32)
-    after = ""
+    slugs = [slug for slug, _ in members]
+    centroids = np.array([centroid.to_numpy() for _, centroid in members], dtype=np.float32)
+    count, after = 0, ""
     while True:
         with connect(settings, "assign_themes") as connection:
             register_vector(connection)
             rows = connection.execute(
                 """
-                select comment.text_sha256, min(comment.comment_text), embedding.embedding
-                from (select distinct on (text_sha256) text_sha256, comment_text from feedback.comment
-                    where comment_state = 'text' and text_sha256 > %(after)s
-                    order by text_sha256) as comment
-                inner join analysis.embedding
-                    on comment.text_sha256 = embedding.text_sha256 and embedding.encoder_version = %(encoder)s
+                select embedding.text_sha256, comment.comment_text, embedding.embedding
+                from analysis.embedding
+                cross join lateral (
+                    select comment_text from feedback.comment
+                    where comment.text_sha256 = embedding.text_sha256
+                    limit 1
+                ) as comment
                 left join analysis.theme_assignment as assignment
                     on
-                        comment.text_sha256 = assignment.text_sha256
+                        embedding.text_sha256 = assignment.text_sha256
                         and assignment.theme_set_id = %(theme_set_id)s
-                where assignment.text_sha256 is null
-                group by comment.text_sha256, embedding.embedding
-                order by comment.text_sha256
+                where
+                    embedding.encoder_version = %(encoder_version)s
+                    and embedding.text_sha256 > %(after)s
+                    and assignment.text_sha256 is null
+                order by embedding.text_sha256
                 limit %(chunk_size)s
                 """,
                 {
-                    "after": after,
-                    "encoder": encoder_version,
                     "theme_set_id": theme_set_id,
+                    "encoder_version": encoder_version,
+                    "after": after,
                     "chunk_size": ASSIGNMENT_CHUNK,
                 },
             ).fetchall()
             if not rows:
-                return count
+                counts.row_count = count
+                return
             vectors = np.array([vector.to_numpy() for _, _, vector in rows], dtype=np.float32)
-            positions, confidences = assign_themes(
-                vectors, centroids, threshold, texts=[text for _, text, _ in rows]
-            )
+            positions, confidences = assign([text for _, text, _ in rows], vectors, centroids, threshold)
             with (
                 connection.cursor() as cursor,
                 cursor.copy(
@@ -183,9 +184,133 @@ def assign_comments_to_themes(settings: Settings, theme_set_id: str) -> int:
             after = rows[-1][0]
 
 
+def _deliveries_under_way(connection: psycopg.Connection) -> bool:
+    """True while a delivery that landed within the last hour waits for its gate."""
+    row = connection.execute(
+        """
+        select exists (
+            select from landing.delivery
+            where delivery_state = 'landed' and landed_at > now() - interval '1 hour'
+        )
+        """
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def _current_theme_set(connection: psycopg.Connection) -> CurrentThemeSet | None:
+    row = connection.execute(
+        """
+        select theme_set_id, encoder_version, theme_model_version, theme_count,
+            (parameters ->> 'population_count')::bigint
+        from analysis.theme_set
+        where is_current
+        """
+    ).fetchone()
+    return CurrentThemeSet(*row) if row else None
+
+
 def _population_count(connection: psycopg.Connection, encoder_version: str) -> int:
     row = connection.execute(
         "select count(*) from analysis.embedding where encoder_version = %s", (encoder_version,)
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _sample(connection: psycopg.Connection, encoder_version: str) -> list[tuple]:
+    """Return (hash, text, vector) of the texts to fit on: the first hashes in order, which no row order can change."""
+    from patient_feedback.themes.sample import SAMPLE_LIMIT
+
+    return connection.execute(
+        """
+        select embedding.text_sha256, comment.comment_text, embedding.embedding
+        from analysis.embedding
+        cross join lateral (
+            select comment_text from feedback.comment where comment.text_sha256 = embedding.text_sha256 limit 1
+        ) as comment
+        where embedding.encoder_version = %s
+        order by embedding.text_sha256
+        limit %s
+        """,
+        (encoder_version, SAMPLE_LIMIT),
+    ).fetchall()
+
+
+def _decide_slugs(
+    connection: psycopg.Connection, encoder_version: str, current: CurrentThemeSet | None, model: ThemeModel
+) -> list[SlugDecision]:
+    """Let themes of the current set go on under their slug; vectors of another encoder cannot be compared."""
+    import numpy as np
+
+    from patient_feedback.themes.slugs import decide_slugs
+
+    previous = []
+    if current is not None and current.encoder_version == encoder_version:
+        previous = connection.execute(
+            "select theme_slug, centroid from analysis.theme_set_member where theme_set_id = %s order by theme_slug",
+            (current.theme_set_id,),
+        ).fetchall()
+    taken = [slug for (slug,) in connection.execute("select theme_slug from analysis.theme")]
+    dimensions = model.centroids.shape[1]
+    return decide_slugs(
+        model.labels,
+        model.centroids,
+        [slug for slug, _ in previous],
+        np.array([centroid.to_numpy() for _, centroid in previous], dtype=np.float32).reshape(-1, dimensions),
+        taken,
+    )
+
+
+def _write_themes(
+    connection: psycopg.Connection,
+    theme_set_id: str,
+    model: ThemeModel,
+    decisions: list[SlugDecision],
+    hashes: list[str],
+) -> None:
+    """Write registry and members; a proposed theme that the new set does not hold is retired, an approved one stays."""
+    from pgvector import HalfVector
+
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into analysis.theme as kept (theme_slug, theme_label) values (%s, %s)
+            on conflict (theme_slug) do update set theme_status = 'proposed' where kept.theme_status = 'retired'
+            """,
+            [(decision.slug, label) for decision, label in zip(decisions, model.labels, strict=True)],
+        )
+        cursor.executemany(
+            """
+            insert into analysis.theme_set_member (
+                theme_set_id, theme_slug, centroid, theme_keywords, exemplar_text_sha256s, sample_member_count,
+                matched_theme_slug, match_similarity
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    theme_set_id,
+                    decision.slug,
+                    HalfVector(model.centroids[position]),
+                    list(model.keywords[position]),
+                    [hashes[exemplar] for exemplar in model.exemplars[position]],
+                    model.member_counts[position],
+                    None if decision.is_new else decision.slug,
+                    decision.similarity,
+                )
+                for position, decision in enumerate(decisions)
+            ],
+        )
+    connection.execute(
+        """
+        update analysis.theme set theme_status = 'retired'
+        where
+            theme_status = 'proposed'
+            and not exists (
+                select from analysis.theme_set_member as member
+                where member.theme_set_id = %s and member.theme_slug = theme.theme_slug
+            )
+        """,
+        (theme_set_id,),
+    )

@@ -1,0 +1,104 @@
+"""Map: the records of a delivery become typed candidates, with what sets each apart from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from patient_feedback.orchestration.statements import named_statements
+from patient_feedback.privacy.pseudonyms import pseudonymise
+from patient_feedback.settings import Settings
+from patient_feedback.sources.dates import resolve_dates
+from patient_feedback.sources.declaration import QuestionField, Source
+from patient_feedback.sources.delivered_file import DeliveredRecord
+from patient_feedback.sources.mapping import (
+    CANDIDATE_ANSWER_COLUMNS,
+    CANDIDATE_COMMENT_COLUMNS,
+    CANDIDATE_RECORD_COLUMNS,
+    CANDIDATE_RESPONSE_COLUMNS,
+    MappedRecord,
+    date_fact,
+    map_record,
+)
+from patient_feedback.warehouse.connection import connect
+
+STATEMENTS = Path(__file__).parent / "candidates.sql"
+CHUNK_SIZE = 5_000
+"""Records that are in memory at once; of the others only the facts about their dates are."""
+
+CANDIDATE_TABLES = ("candidate_comment", "candidate_answer", "candidate_response", "candidate_record")
+
+
+def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
+    """Replace the candidates of a delivery; return the number of records mapped."""
+    statements = named_statements(STATEMENTS)
+    pseudonym = partial(pseudonymise, source_slug=source.slug, key=settings.pseudonym_key())
+    count = 0
+    with connect(settings, "map_records") as connection:
+        for table in CANDIDATE_TABLES:
+            connection.execute(f"delete from landing.{table} where delivery_id = %s", (delivery_id,))
+        readings = resolve_dates(
+            (
+                date_fact(record, source)
+                for records in _records(connection, delivery_id)
+                for record in records
+            ),
+            source,
+        )
+        for records in _records(connection, delivery_id):
+            mapped = [map_record(record, source, pseudonym) for record in records]
+            _copy(connection, "record", CANDIDATE_RECORD_COLUMNS, (row.record_row(delivery_id) for row in mapped))
+            _copy(
+                connection,
+                "response",
+                CANDIDATE_RESPONSE_COLUMNS,
+                (row.response_row(delivery_id, readings[row.record_number]) for row in mapped),
+            )
+            _copy(connection, "answer", CANDIDATE_ANSWER_COLUMNS, _rows(mapped, "answer_rows", delivery_id))
+            _copy(connection, "comment", CANDIDATE_COMMENT_COLUMNS, _rows(mapped, "comment_rows", delivery_id))
+            count += len(mapped)
+        for table in CANDIDATE_TABLES:  # fresh rows have no statistics, and a plan made without them takes minutes
+            connection.execute(f"analyze landing.{table}")
+        connection.execute("analyze landing.record")
+        parameters: dict[str, object] = {"delivery_id": delivery_id, "source_slug": source.slug}
+        for name in ("within_delivery", "against_accepted", "within_response", "answers"):
+            connection.execute(statements[name], parameters)
+        for column in _question_columns(source):
+            connection.execute(statements["question_spelling"], {**parameters, "question_column": column})
+    return count
+
+
+def _records(connection: psycopg.Connection, delivery_id: str) -> Iterator[list[DeliveredRecord]]:
+    """Stream the delivery's records in order, a chunk at a time."""
+    with connection.cursor(name="delivered_records") as cursor:
+        cursor.execute(
+            """
+            select record_number, payload, defects from landing.record
+            where delivery_id = %s order by record_number
+            """,
+            (delivery_id,),
+        )
+        while rows := cursor.fetchmany(CHUNK_SIZE):
+            yield [DeliveredRecord(number, payload, tuple(defects)) for number, payload, defects in rows]
+
+
+def _rows(mapped: list[MappedRecord], method: str, delivery_id: str) -> Iterator[tuple]:
+    for row in mapped:
+        yield from getattr(row, method)(delivery_id)
+
+
+def _copy(connection: psycopg.Connection, kind: str, columns: tuple[str, ...], rows: Iterable[tuple]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy landing.candidate_{kind} ({', '.join(columns)}) from stdin") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def _question_columns(source: Source) -> set[str]:
+    questions: Iterator[QuestionField] = (comment.question for comment in source.mapping.comments)
+    return {question.column for question in questions if question.column}

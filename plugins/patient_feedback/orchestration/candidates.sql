@@ -1,0 +1,149 @@
+-- What sets each candidate of one delivery apart from the others and from what was accepted before.
+
+-- name: within_delivery
+with compared as (
+    select
+        record.record_number,
+        row_number() over same_content as content_rank,
+        row_number() over same_record as record_rank
+    from landing.candidate_record as record
+    where record.delivery_id = %(delivery_id)s and record.source_record_ref is not null
+    window
+        same_content as (
+            partition by record.source_record_ref, record.content_sha256 order by record.record_number
+        ),
+        same_record as (partition by record.source_record_ref order by record.record_number)
+),
+
+-- Two records that answer the same question of the same response: the first one speaks.
+asked_again as (
+    select distinct comment.record_number
+    from (
+        select
+            candidate.record_number,
+            row_number() over (partition by candidate.comment_id order by candidate.record_number) as comment_rank
+        from landing.candidate_comment as candidate
+        inner join compared on candidate.record_number = compared.record_number
+        where candidate.delivery_id = %(delivery_id)s and compared.content_rank = 1
+    ) as comment
+    where comment.comment_rank > 1
+)
+
+update landing.candidate_record as record
+set
+    is_repeated_in_delivery = compared.content_rank > 1,
+    is_conflicting_in_delivery = compared.content_rank = 1
+    and (compared.record_rank > 1 or asked_again.record_number is not null)
+from compared
+left join asked_again on compared.record_number = asked_again.record_number
+where record.delivery_id = %(delivery_id)s and record.record_number = compared.record_number
+
+-- name: against_accepted
+update landing.candidate_record as record
+set
+    record_version = case
+        when accepted.source_record_ref is null then coalesce(record.record_version, 1)
+        when accepted.content_sha256 = record.content_sha256 then accepted.record_version
+        else coalesce(record.record_version, accepted.record_version + 1)
+    end,
+    is_already_accepted = coalesce(accepted.content_sha256 = record.content_sha256, false)
+    and (accepted.delivery_id, accepted.record_number) <> (record.delivery_id, record.record_number),
+    -- What was accepted from this delivery before stays so, though a newer one has replaced it since.
+    is_older_than_accepted = coalesce(accepted.content_sha256 <> record.content_sha256, false)
+    and landed.record_state <> 'accepted'
+    and case
+        when record.record_version is not null then record.record_version < accepted.record_version
+        else bringer.file_modified_at > delivery.file_modified_at
+    end
+from landing.record as landed
+inner join landing.delivery on landed.delivery_id = delivery.delivery_id
+left join landing.candidate_record as own
+    on landed.delivery_id = own.delivery_id and landed.record_number = own.record_number
+left join feedback.record as accepted
+    on
+        accepted.source_slug = own.source_slug
+        and accepted.source_record_ref = own.source_record_ref
+left join landing.delivery as bringer on accepted.delivery_id = bringer.delivery_id
+where
+    landed.delivery_id = %(delivery_id)s
+    and record.delivery_id = landed.delivery_id
+    and record.record_number = landed.record_number
+
+-- name: within_response
+with compared as (
+    select
+        candidate.record_number,
+        min(candidate.service_slug) over same_response is distinct from max(candidate.service_slug) over same_response
+        or min(candidate.organisation_slug) over same_response
+        is distinct from max(candidate.organisation_slug) over same_response
+        or min(candidate.site_slug) over same_response is distinct from max(candidate.site_slug) over same_response
+            as is_inconsistent
+    from landing.candidate_response as candidate
+    where candidate.delivery_id = %(delivery_id)s and candidate.response_id is not null
+    window same_response as (partition by candidate.response_id)
+)
+
+update landing.candidate_response as candidate
+set is_response_inconsistent = true
+from compared
+where
+    candidate.delivery_id = %(delivery_id)s
+    and candidate.record_number = compared.record_number
+    and compared.is_inconsistent
+
+-- name: answers
+with compared as (
+    select
+        candidate.record_number,
+        candidate.instrument_slug,
+        candidate.instrument_version,
+        candidate.item_slug,
+        min(candidate.value_code) over same_item is distinct from max(candidate.value_code) over same_item
+            as is_inconsistent
+    from landing.candidate_answer as candidate
+    where candidate.delivery_id = %(delivery_id)s and candidate.response_id is not null
+    window
+        same_item as (
+            partition by
+                candidate.response_id, candidate.instrument_slug, candidate.instrument_version, candidate.item_slug
+        )
+)
+
+update landing.candidate_answer as candidate
+set is_inconsistent = true
+from compared
+where
+    candidate.delivery_id = %(delivery_id)s
+    and candidate.record_number = compared.record_number
+    and candidate.instrument_slug = compared.instrument_slug
+    and candidate.instrument_version = compared.instrument_version
+    and candidate.item_slug = compared.item_slug
+    and compared.is_inconsistent
+
+-- name: question_spelling
+with spelt as (
+    select
+        record.record_number,
+        record.payload ->> %(question_column)s as spelling,
+        lower(regexp_replace(record.payload ->> %(question_column)s, '\s+', ' ', 'g')) as question
+    from landing.record
+    where record.delivery_id = %(delivery_id)s and record.payload ->> %(question_column)s is not null
+),
+
+usual as (
+    select distinct on (question)
+        question,
+        spelling
+    from spelt
+    group by question, spelling
+    order by question, count(*) desc, spelling
+)
+
+update landing.candidate_record as record
+set has_question_spelling_variant = true
+from spelt
+inner join usual on spelt.question = usual.question
+where
+    record.delivery_id = %(delivery_id)s
+    and record.record_number = spelt.record_number
+    and spelt.spelling <> usual.spelling

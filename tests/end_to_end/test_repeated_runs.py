@@ -1,0 +1,129 @@
+"""Running again, running a past window again, and running after a kill give the same published rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import harbour
+import psycopg
+import pytest
+from run_stages import run_stages
+
+from patient_feedback.settings import Settings
+from patient_feedback.stack.postgres import EmbeddedPostgres
+from patient_feedback.warehouse.connection import connect
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+RUN_STAGES = Path(__file__).parent / "run_stages.py"
+STAGES = (
+    "land_deliveries",
+    "map_records",
+    "check_landing",
+    "accept_feedback",
+    "detect_languages",
+    "embed_comments",
+    "score_comments",
+    "check_analysis",
+    "fit_themes",
+    "assign_themes",
+    "build_marts",
+    "check_marts",
+    "publish_marts",
+)
+
+
+def start_run(environment: dict[str, str], run_id: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(RUN_STAGES), run_id],
+        env={**os.environ, **environment, "PYTHONPATH": str(PROJECT_DIR / "plugins")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors[-3000:]
+    return output.strip().splitlines()[-1]
+
+
+def kill_in_stage(process: subprocess.Popen[str], database: psycopg.Connection, stage: str) -> bool:
+    """Kill the process as soon as it works on `stage`; False where it ended before it was seen there."""
+    deadline = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < deadline:
+        seen = database.execute(
+            "select count(*) from pg_stat_activity where application_name = %s and datname = current_database() "
+            "and state <> 'idle'",
+            (f"patient_feedback:{stage}",),
+        ).fetchone()[0]
+        if seen:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return True
+    process.communicate()
+    return False
+
+
+@pytest.fixture
+def two_warehouses(server: EmbeddedPostgres, deliveries: Path, tmp_path: Path):
+    """Environments of two warehouses with one source: for the run that is disturbed and the one that is not."""
+    names = [f"disturbed_{os.getpid()}", f"undisturbed_{os.getpid()}"]
+    for name in names:
+        server.create_warehouse(name, template="warehouse_template")
+    yield [harbour.variables_for(server, name, deliveries, tmp_path / name) for name in names]
+    for name in names:
+        server.drop_database(name)
+
+
+def rows_of(environment: dict[str, str]) -> dict[str, list[str]]:
+    with connect(Settings.from_environment(environment), "test") as connection:
+        return harbour.published_rows(connection)
+
+
+@pytest.mark.slow
+def test_run_killed_in_every_stage_publishes_the_same_rows(two_warehouses, deliveries):
+    harbour.write_month(deliveries, 3)
+    disturbed, undisturbed = two_warehouses
+    assert finish(start_run(undisturbed, "whole")) == "published"
+    missed = []
+    settings = Settings.from_environment(disturbed)
+    with psycopg.connect(settings.dsn(), autocommit=True) as watcher:
+        for stage in STAGES:
+            if not kill_in_stage(start_run(disturbed, f"killed-in-{stage}"), watcher, stage):
+                missed.append(stage)
+    assert not missed, "these stages were not seen at work, so nothing was proved about them"
+    finish(start_run(disturbed, "after-the-kills"))
+    expected, found = rows_of(undisturbed), rows_of(disturbed)
+    assert expected["patient_experience.fct_comments"], "the undisturbed run published no comment"
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_second_run_and_backfill_change_no_row(two_warehouses, deliveries):
+    environment = two_warehouses[0]
+    harbour.write_month(deliveries, 3)
+    harbour.write_month(deliveries, 4)
+    assert finish(start_run(environment, "first")) == "published"
+    before = rows_of(environment)
+
+    assert finish(start_run(environment, "second")) == "nothing new"
+    assert rows_of(environment) == before
+
+    window = (datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC))
+    settings = Settings.from_environment(environment)
+    run_stages(settings, "backfill-of-march", window)
+    assert rows_of(environment) == before
+    with connect(settings, "test") as connection:
+        checked_again = connection.execute(
+            "select count(distinct checked_subject) from audit.check_result "
+            "where run_id = 'backfill-of-march' and gate = 'landing'"
+        ).fetchone()[0]
+    assert checked_again == 1, "the backfill of March must read again the one delivery of March"
