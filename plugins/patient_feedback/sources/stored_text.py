@@ -24,6 +24,13 @@ _BYTE_ORDER_MARKS = (
 )
 
 
+class _TextLeavingItsStreamOpen(io.TextIOWrapper):
+    """The stream is its opener's to close, also when this wrapper is collected."""
+
+    def close(self) -> None:
+        self.detach()
+
+
 class DecodedText:
     """The text of a stream, read line by line in constant memory.
 
@@ -47,7 +54,9 @@ class DecodedText:
         self._has_native = False
         # The utf-16 and utf-32 decoders cannot carry a byte.
         errors = "replace" if codec in ("utf-16", "utf-32") else "surrogateescape"
-        self._text = io.TextIOWrapper(cast(IO[bytes], stream), encoding=codec, errors=errors, newline=newline)
+        self._text = _TextLeavingItsStreamOpen(
+            cast(IO[bytes], stream), encoding=codec, errors=errors, newline=newline
+        )
 
     @property
     def encoding(self) -> str:

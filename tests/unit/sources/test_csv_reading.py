@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import tracemalloc
 from typing import Any
@@ -178,6 +179,15 @@ def test_ignored_columns_never_leave_the_file(declare: Any, read: Any) -> None:
 def test_lines_above_the_declared_header_are_passed_over(declare: Any, read: Any) -> None:
     records, _ = read(declare(format={"header_row": 3}), b"Export\nof May\nid,comment\n1,kind\n")
     assert payloads(records) == [{"id": "1", "comment": "kind"}]
+
+
+def test_stream_stays_open_for_its_opener(declare: Any, read: Any) -> None:
+    stream = io.BytesIO(HEADER + b"1,kind\n2,fine\n")
+    file = read_records(stream, declare())
+    next(file.records)
+    del file
+    gc.collect()
+    assert not stream.closed
 
 
 def test_memory_does_not_grow_with_the_number_of_rows(declare: Any) -> None:

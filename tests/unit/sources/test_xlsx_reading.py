@@ -36,8 +36,8 @@ def test_cells_become_their_plain_text(source: Any, read: Any) -> None:
         2.0,
         2.5,
         True,
-        datetime(2025, 3, 4),
-        datetime(2025, 3, 4, 9, 30),
+        datetime(2025, 3, 4),  # noqa: DTZ001
+        datetime(2025, 3, 4, 9, 30),  # noqa: DTZ001
         date(2025, 3, 5),
         time(9, 5),
         "x",
