@@ -1,0 +1,219 @@
+{#-
+  Which cells of a table month x organisation x service must not be published.
+
+  `relation` holds one row per month, organisation and service with the columns month_start_on (null:
+  undated), organisation_slug, service_slug, response_count, `denominator` and `numerators`; 'all' as a
+  service stands for the organisation's total, 'all' twice for the month's. Cells of 0 are rows too.
+  `minimum` is the fewest responses a cell may rest on. The result has one row per cell of `relation`
+  with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
+
+  - is_below_minimum: 0 < response_count < minimum; 0 is shown.
+  - is_second_smallest: the smallest sibling is below the minimum and this one, the second smallest, is not.
+  - is_in_suppressed_parent: the parent is suppressed and this is one of its two smallest.
+  - is_suppressed: any of these, or needed so that nothing hidden can be worked out from what is shown.
+    The three steps alone leave gaps, which these close:
+    - What is left of a parent after its shown children is as good as published, so it must itself reach
+      the minimum and hold both some and not all of each numerator, where the parent's own figures do.
+    - The hidden siblings may not be all alike, nor tie with a shown one: else their order gives them away.
+    - Where hiding every child is not enough, the parent goes too.
+    - Every cell of a hidden parent is hidden, its zeros too: they would say how many share the rest.
+
+  Siblings are hidden from the smallest up, ties by name, zeros never counted. The rule is attacked with
+  every small table there is in tests/unit/marts/test_suppression_attack.py.
+-#}
+{% macro suppressed_cells(relation, numerators, denominator, minimum) -%}
+with cells as (
+    select
+        month_start_on,
+        organisation_slug,
+        service_slug,
+        response_count,
+        {{ denominator }}::bigint as denominator_count,
+        {% for numerator in numerators -%}
+        {{ numerator }}::bigint as numerator_{{ loop.index }},
+        {% endfor -%}
+        coalesce(month_start_on, '-infinity'::date) as period_on,
+        response_count > 0 and response_count < {{ minimum }} as is_below_minimum
+    from {{ relation }}
+),
+
+services as (
+    select
+        *,
+        period_on::text || ' ' || organisation_slug as parent_key,
+        service_slug as sibling_name,
+        is_below_minimum as must_hide
+    from cells
+    where service_slug <> 'all'
+),
+
+{{ hidden_siblings('services', numerators | length, minimum) }},
+
+organisations as (
+    select
+        cells.*,
+        cells.period_on::text as parent_key,
+        cells.organisation_slug as sibling_name,
+        cells.is_below_minimum or coalesce(children.parent_must_hide, false) as must_hide
+    from cells
+    left join (
+        select
+            period_on,
+            organisation_slug,
+            bool_or(parent_must_hide) as parent_must_hide
+        from services_hidden
+        group by period_on, organisation_slug
+    ) as children
+        on
+            cells.period_on = children.period_on
+            and cells.organisation_slug = children.organisation_slug
+    where cells.organisation_slug <> 'all' and cells.service_slug = 'all'
+),
+
+{{ hidden_siblings('organisations', numerators | length, minimum) }},
+
+month_flags as (
+    select
+        cells.period_on,
+        cells.organisation_slug,
+        cells.service_slug,
+        cells.is_below_minimum,
+        false as is_second_smallest,
+        false as is_in_suppressed_parent,
+        cells.is_below_minimum or coalesce(children.parent_must_hide, false) as is_suppressed
+    from cells
+    left join (
+        select
+            period_on,
+            bool_or(parent_must_hide) as parent_must_hide
+        from organisations_hidden
+        group by period_on
+    ) as children on cells.period_on = children.period_on
+    where cells.organisation_slug = 'all'
+),
+
+organisation_flags as (
+    select
+        children.period_on,
+        children.organisation_slug,
+        children.service_slug,
+        children.is_below_minimum,
+        children.is_second_smallest,
+        parents.is_suppressed and children.is_of_two_smallest as is_in_suppressed_parent,
+        parents.is_suppressed or children.is_hidden as is_suppressed
+    from organisations_hidden as children
+    inner join month_flags as parents on children.period_on = parents.period_on
+),
+
+service_flags as (
+    select
+        children.period_on,
+        children.organisation_slug,
+        children.service_slug,
+        children.is_below_minimum,
+        children.is_second_smallest,
+        parents.is_suppressed and children.is_of_two_smallest as is_in_suppressed_parent,
+        parents.is_suppressed or children.is_hidden as is_suppressed
+    from services_hidden as children
+    inner join organisation_flags as parents
+        on
+            children.period_on = parents.period_on
+            and children.organisation_slug = parents.organisation_slug
+),
+
+flags as (
+    select * from month_flags
+    union all
+    select * from organisation_flags
+    union all
+    select * from service_flags
+)
+
+select
+    cells.month_start_on,
+    cells.organisation_slug,
+    cells.service_slug,
+    flags.is_below_minimum,
+    flags.is_second_smallest,
+    flags.is_in_suppressed_parent,
+    flags.is_suppressed
+from cells
+inner join flags
+    on
+        cells.period_on = flags.period_on
+        and cells.organisation_slug = flags.organisation_slug
+        and cells.service_slug = flags.service_slug
+{%- endmacro %}
+
+
+{#-
+  The CTEs `<siblings>_ranked`, `_judged` and `_hidden`: how many of the smallest siblings of each parent
+  are hidden when the parent is shown (is_hidden), and whether the parent must go too (parent_must_hide).
+-#}
+{% macro hidden_siblings(siblings, numerator_count, minimum) -%}
+{{ siblings }}_ranked as (
+    select
+        *,
+        row_number() over smallest_first as size_rank,
+        sum(response_count) over smallest_first as running_responses,
+        sum(denominator_count) over smallest_first as running_denominator,
+        {% for index in range(1, numerator_count + 1) -%}
+        sum(numerator_{{ index }}) over smallest_first as running_numerator_{{ index }},
+        {% endfor -%}
+        min(response_count) over smallest_first as running_smallest,
+        max(response_count) over smallest_first as running_largest,
+        lead(response_count) over smallest_first as next_responses,
+        lag(is_below_minimum) over smallest_first as is_smaller_below_minimum,
+        count(*) filter (where response_count > 0) over all_siblings as sibling_count,
+        count(*) filter (where must_hide) over all_siblings as must_hide_count,
+        sum(response_count) over all_siblings as total_responses,
+        max(response_count) over all_siblings as largest_responses
+    from {{ siblings }}
+    window
+        all_siblings as (partition by parent_key),
+        smallest_first as (
+            partition by parent_key
+            order by response_count = 0, not must_hide, response_count, sibling_name
+        )
+),
+
+{{ siblings }}_judged as (
+    select
+        *,
+        -- Hiding the siblings up to this one leaves no hidden number to be worked out.
+        response_count > 0
+        and size_rank >= greatest(must_hide_count, 2)
+        and running_responses >= {{ minimum }}
+        and case
+            when size_rank = sibling_count then running_largest > 1
+            else running_largest > running_smallest and next_responses > running_largest
+        end
+        {% for index in range(1, numerator_count + 1) -%}
+        and running_numerator_{{ index }} > 0
+        and running_numerator_{{ index }} < running_denominator
+        {% endfor -%}
+        as is_safe_cut
+    from {{ siblings }}_ranked
+),
+
+{{ siblings }}_hidden as (
+    select
+        *,
+        must_hide_count > 0
+        and not (sibling_count >= 2 and total_responses >= {{ minimum }} and largest_responses > 1)
+        as parent_must_hide,
+        must_hide_count > 0
+        and response_count > 0
+        and size_rank <= coalesce(
+            min(size_rank) filter (where is_safe_cut) over (partition by parent_key), sibling_count
+        )
+        as is_hidden,
+        size_rank = 2
+        and response_count > 0
+        and not is_below_minimum
+        and is_smaller_below_minimum
+        as is_second_smallest,
+        size_rank <= 2 and response_count > 0 as is_of_two_smallest
+    from {{ siblings }}_judged
+)
+{%- endmacro %}

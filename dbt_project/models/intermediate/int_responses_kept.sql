@@ -1,0 +1,30 @@
+-- Responses that marts may show: a withdrawn one is counted with its delivery and shown nowhere.
+select
+    response_id,
+    source_slug,
+    source_record_ref,
+    record_version,
+    respondent_id,
+    organisation_slug,
+    organisation_name,
+    site_slug,
+    service_slug,
+    service_name,
+    channel_slug,
+    language_code,
+    age_band,
+    sex,
+    ethnic_group,
+    deprivation_quintile,
+    preferred_language,
+    has_disability,
+    submitted_on,
+    submitted_at,
+    submitted_on_basis,
+    submitted_on_note,
+    received_at,
+    source_metadata,
+    delivery_id,
+    date_trunc('month', submitted_on)::date as month_start_on
+from {{ ref('stg_feedback__responses') }}
+where not is_withdrawn

@@ -1,0 +1,46 @@
+with kept_responses as (
+    select
+        organisation_slug,
+        organisation_name,
+        submitted_on
+    from {{ ref('int_responses_kept') }}
+    where organisation_slug is not null
+),
+
+names as (
+    select
+        organisation_slug,
+        organisation_name,
+        count(*) as use_count
+    from kept_responses
+    where organisation_name is not null
+    group by organisation_slug, organisation_name
+),
+
+-- Where sources spell the name in several ways, the one that most responses bear stands.
+names_by_use as (
+    select distinct on (organisation_slug)
+        organisation_slug,
+        organisation_name
+    from names
+    order by organisation_slug asc, use_count desc, organisation_name asc
+),
+
+counted as (
+    select
+        organisation_slug,
+        count(*) as response_count,
+        min(submitted_on) as first_submitted_on,
+        max(submitted_on) as last_submitted_on
+    from kept_responses
+    group by organisation_slug
+)
+
+select
+    counted.organisation_slug,
+    coalesce(names_by_use.organisation_name, counted.organisation_slug) as organisation_name,
+    counted.first_submitted_on,
+    counted.last_submitted_on,
+    counted.response_count
+from counted
+left join names_by_use on counted.organisation_slug = names_by_use.organisation_slug

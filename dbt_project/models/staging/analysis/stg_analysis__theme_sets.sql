@@ -1,0 +1,28 @@
+with source as (
+    select * from {{ source('analysis', 'theme_set') }}
+),
+
+renamed as (
+    select
+        -- ids
+        theme_set_id,
+        theme_model_version,
+        encoder_version,
+        sample_sha256,
+        previous_theme_set_id,
+
+        -- fit
+        sample_count,
+        theme_count,
+        assignment_threshold,
+        parameters,
+
+        -- state
+        is_current,
+
+        -- times
+        fitted_at
+    from source
+)
+
+select * from renamed
