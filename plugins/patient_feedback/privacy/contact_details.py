@@ -62,7 +62,7 @@ EMAIL_RULES = (
     Rule(
         Entity.EMAIL,
         regex.compile(
-            r"(?i)(?<![\w.+%'-])[\w.+%'-]++\s?(?:\(at\)|\[at\]|\sat\s|@|\ssnabel-a\s)\s?"
+            r"(?i)(?<![\w.+%'-])(?:[\w+-]{1,40}\s(?:dot|punkt)\s){0,3}[\w.+%'-]++\s?(?:\(at\)|\[at\]|\sat\s|@|\ssnabel-a\s)\s?"
             r"(?:gmail|hotmail|outlook|yahoo|icloud|live|btinternet|telia|nhs)(?:\s?(?:\.|\bdot\b|\bpunkt\b)\s?[a-z]{2,4}\b){1,2}"
         ),
         1.0,

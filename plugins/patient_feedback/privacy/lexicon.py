@@ -46,6 +46,22 @@ GIVEN_NAMES = frozenset(
     sadia said salma samira sanjay shabana shreya sina sunita sunil suresh svetlana tariq temitope tomasz usha vijay
     xiao yan yasir yusuf zainab zeynep zofia
     """.split()
+    + """
+    abena aditya adnan agnieszka akua aleksander aleksandra alejandro alina amal ama amara anastasia andreea andrei anh angelo
+    antonio artur asma ayaan ayse aysha barbora beata bianca bogna boris carlos chiamaka chinwe chloe comfort cristina dario
+    dariusz diego dilip dinesh ebony ebru edyta efua eleni emeka enzo ermias esra eszter eunice fabio farida farzana fatoumata
+    fernando francesca francisco fumi funmi ganesh gabriel giulia gloria gift goran haluk haruka hirut hodan hope hye ikram irina
+    isha jacek jadwiga jakub jelena jerzy jing jolanta joanna kaveh karim karthik katya kavita kwesi kiran krishna kyung laszlo latifa
+    leyla lourdes lucia ludmila luis lukasz mahmoud mahmood malik mamadou mandeep marcin marco maria-jose mariam mariana marija
+    mario mariusz mateusz mehwish mercy michal miguel milena minh mirjana mohan mohamud monique musa nabil nadeem nadine naveed
+    nasir natalia nikola nimra nita noura nurul obinna oksana olena oleksandr pavel parisa patience paulo precious
+    prakash rafal rania rashid regina ricardo roberto rosa roxana saeed sajid salim sandeep santiago saoirse senthil sergio shabnam
+    shanti shirin sofia sonia stefania stephane sukhdev sushma tadeusz tamer tanya tendai teodora thandiwe tunde valentina
+    vasile vikram vincenzo waldemar wanjiku wei wojciech xin yemi yohannes yosef yuki yuliya zahra zarah zbigniew zehra zoltan zoran
+    anders bethan carys conor cormac danny dermot donnie eamonn ffion gwyneth harold herbert hugo kirstie laurie leighton lesley
+    lorraine mair mairead marc marcia maxwell mollie morwenna nerys niki nia orla padraig ricky rodney ronnie roisin shona sheryl
+    per christian carmen raul raúl gunnel marina angelica lea elisa viola frederick jay finn dale wyatt jeremiah ada marcel charity peace aahana bruno ernest guy kimberley leonard lawrence marianna paige pauli rainer terence thea curt sinead stefan theo una warren wesley zac zach beth bev caz daz gaz jo joey kath kev maz shaz tash
+    """.split()
     # Swedish, Finnish, Norwegian, Danish
     + """
     agneta albin alexandra alfred alva amanda anders andreas ann-christin ann-marie anna-karin anneli annika anton arne arvid
@@ -61,6 +77,11 @@ GIVEN_NAMES = frozenset(
     mona monika morgan märta måns nils nina niklas noah ola olle olof ove patrik per-erik pernilla peder petra petter pia
     pontus ragnar ragnhild rasmus rebecka robin roine roland rolf rune rut samuel sanna sara sebastian signe sigrid sigurd
     simon siv sixten sofia sofie solveig stefan stellan sten stig stina sture sune susanne svante sven svea sven-erik
+    aino antti ari arto björn carl elly eero eija andré anders anita annelie annie ellen ellinor evert folke fritz gerda gullan harriet hillevi
+    holger ingeborg irma jarmo johnny jonny jouni juho jukka kaija kari karoliina kicki lennie lisbet liv lucas magnus marika marja marko marita
+    markku micael mikaela monica nicklas oskar olavi paivi päivi pekka pelle pentti pierre pirjo pär raija reijo riitta ritva rikard
+    ronny saga sari seppo selma sigvard signhild simone sirpa stig-arne sussie susann tapani tarja teodor tilda tilde timo tommy toivo tony tuija
+    valentin vanja veikko wilma yrsa åsa-maria östen
     tage theo therese thorbjörn tobias tomas tor torbjörn tord tore torgny torsten tove tuula tyra ulf ulla ulla-britt ulrika
     urban ursula valter vendela verner viktor vilhelm vilma viveka yngve ylva yvonne åke åsa örjan östen
     """.split()
@@ -73,6 +94,8 @@ NAMES_THAT_ARE_WORDS = frozenset(
     hazel heather holly isla ivan ivy jack jade jan jean jim jordan joy june kay ken kent kim lara lee leo lily linn love luca
     mark max maj may miles milan miller moa mona morgan my noor norma ola olive oliver ove pat penny per peg pete poppy ray
     rich rob robin rose ross roy ruby rune said sid sina siv sten stig sue sven tage ted tim tom tor tore tove urban
+    per christian marina viola jay finn dale charity peace guy seven edit ernest comfort patience precious gift mercy hope gloria rosa warren una mair nia beth jo ama ari kari liv saga ming wei karim malik
+    carl björn chase major
     victor viv wayne will yan blessing carol nick scott chelsea florence georgia victoria charlotte lewis glen lindsay
     kelly kerry stan tess tara tina vera peter ron sam pet tage theo raj ming roland brian stella sandra nora norman
     """.split()
@@ -87,7 +110,7 @@ SURNAMES = frozenset(
     nguyen okafor okoye owen palmer parker patel pearson phillips powell price richards richardson roberts robertson
     robinson rogers russell scott shah sharma shaw simpson singh smith stevens stewart taylor thomas thompson turner walker
     walsh ward watson webb white wilkinson williams wilson wood wright young
-    andersson johansson karlsson nilsson eriksson larsson olsson persson svensson gustafsson pettersson jonsson jansson
+    lund obi andersson johansson karlsson nilsson eriksson larsson olsson persson svensson gustafsson pettersson jonsson jansson
     hansson bengtsson jönsson lindberg jakobsson magnusson olofsson lindström lindqvist lindgren berg axelsson bergström
     lundberg lind lundgren lundqvist mattsson berglund fredriksson sandberg henriksson forsberg sjöberg wallin engström
     danielsson håkansson eklund lundin gunnarsson björk holm bergman samuelsson fransson wikström isaksson bergqvist
@@ -100,7 +123,7 @@ FEEDBACK_WORDS = frozenset(
     """
     covid corona covid-19 nhs nhse a&e ae gp gps cqc icu itu mri ct ecg iv nicu picu hca pals ivf cbt camhs cmht crisis ots ot pts
     rvi qe nsec neas x-ray xray wifi tv pc app zoom teams google facebook whatsapp pfizer astrazeneca moderna asperger aspergers
-    alzheimers alzheimer parkinson parkinsons entonox entinox paracetamol ibuprofen morphine insulin tesco costa
+    alzheimers alzheimer parkinson parkinsons entonox entinox paracetamol ibuprofen morphine insulin tesco costa xbox playstation netflix
     ward wards unit hospital hospitals clinic centre center surgery practice department dept reception theatre
     doctor doctors dr drs nurse nurses sister matron midwife midwives consultant consultants surgeon surgeons staff paramedic
     paramedics medic medics ambulance ambulances driver drivers crew team teams receptionist receptionists physio physios
@@ -135,7 +158,7 @@ FEEDBACK_WORDS = frozenset(
     personality disorder trust board council government minister gov tory
     personality mental health act learning disability disabilities autism adhd ptsd ocd bpd depression anxiety dementia cancer
     diabetes stroke sepsis asthma copd
-    christian muslim catholic jewish hindu sikh bame lgbt
+    muslim catholic jewish hindu sikh bame lgbt
     """.split()
 )
 SWEDISH_WORDS = frozenset(
@@ -164,6 +187,7 @@ SWEDISH_WORDS = frozenset(
     """.split()
 )
 
+_SURNAME_ENDINGS = ("sson", "ssons", "qvist", "kvist", "ström", "gren", "dahl", "stedt", "lund", "berg", "blom", "holm")
 _SUFFIXES = (("ies", "y"), ("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("es", ""), ("s", ""), ("er", ""), ("er", "e"))
 _SUFFIXES += (("est", ""), ("ly", ""), ("n't", ""), ("'s", ""), ("iest", "y"), ("ier", "y"))
 
@@ -199,7 +223,7 @@ class Lexicon:
 
     def is_surname(self, word: str) -> bool:
         lower = word.lower()
-        return lower in SURNAMES or (len(lower) > 6 and lower.endswith(("sson", "ssons", "qvist", "ström", "gren")))
+        return lower in SURNAMES or (len(lower) > 6 and lower.endswith(_SURNAME_ENDINGS))
 
     def is_plain(self, word: str) -> bool:
         """Say whether the word is one of feedback or grammar, never a name even with a capital."""

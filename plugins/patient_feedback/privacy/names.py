@@ -18,8 +18,8 @@ from patient_feedback.privacy.lexicon import Lexicon
 LONGEST_NAME = 4
 """Words in a name; more in a row with capitals is a heading or shouting."""
 
-_WORD = regex.compile(r"[^\W\d_]++(?:['’.-][^\W\d_]++)*+(?:\.(?=\s?[A-ZÅÄÖ]))?")
-_TITLES = frozenset("dr doctor mr mrs ms miss mx prof professor doktor dr. mr. mrs. ms. prof. rev rev. herr fru".split())
+_WORD = regex.compile(r"[^\W\d_]++(?:['’-][^\W\d_]++)*+")
+_TITLES = frozenset("dr doctor mr mrs ms miss mx prof professor doktor rev herr fru".split())
 _ROLES = frozenset(
     """
     nurse sister matron midwife paramedic paramedics consultant surgeon physio physiotherapist receptionist carer hca porter driver
@@ -43,6 +43,22 @@ _ANNOUNCERS = regex.compile(
     r"(?i)\b(?:called|named|name(?:'s|’s|\sis|\swas|d)|names\s(?:is|are|were|was)|first\sname|surname|i\sthink\shis\sname\swas"
     r"|heter|hette|kallas|namnet(?:\sär|\svar)?|vid\snamn|namn\sär|namn\svar|som\sheter)[\s:,]{1,3}"
 )
+_INTRODUCED = regex.compile(r"(?i)\b(?:(?:my|his|her)\sname\s(?:is|was)|name:|jag\sheter|(?:han|hon|som)\sheter|signed,?)\s$")
+_THANKED = regex.compile(
+    r"(?i)\b(?:thanks?(?:\syou)?(?:\sso\smuch|\svery\smuch)?(?:\s(?:to|you))?|thanked|grateful\sto|credit\sto|shout\s?out\sto|well\sdone"
+    r"|(?:spoke|speaking|talked|spoken)\s(?:to|with)|(?:seen|treated|helped|dealt\swith|looked\safter|cared\sfor|assessed|visited|service|care)\sby"
+    r"|(?:care|help|support|service|treatment|advice|call|visit|kindness)\sfrom|especially|particularly"
+    r"|tack\s(?:till|vare)|tacka|tackar|tack|(?:hjälp|vården|bemött|bemötandet|opererad|undersökt|behandlad|omhändertagen|stöd|stödet|kontakt)\s(?:av|från|med)"
+    r"|(?:pratade|talade|samtal|samtalet|prata|tala)\smed|träffade|särskilt|speciellt|framför\sallt)\s"
+)
+_PRAISE = regex.compile(
+    r"(?i),?\s(?:was|is|were|who|som|var|är)\s(?:(?:was|is|very|so|really|always|absolutely|extremely|just|such|an?|the|my|also|both|so|särskilt"
+    r"|var|är|så|mycket|väldigt|jätte|alltid|helt|en|verkligen)\s){0,3}(?:lovely|kind|great|amazing|excellent|brilliant|fantastic|wonderful"
+    r"|helpful|friendly|outstanding|rude|superb|star|angel|patient|caring|polite|professional|approachable|fab|marvellous|gem|delight"
+    r"|snäll|underbar|fantastisk|trevlig|kunnig|hjälpsam|otrevlig|duktig|lugn|ängel|stjärna|klippa|pärla|vänlig|tydlig|lyhörd)\b"
+)
+_DEFINITE_ENDINGS = ("en", "et", "an", "na", "ing", "het")
+"""Of Swedish nouns: "Väntan var ...", "Vårdplaneringen är ..." praise no person."""
 _PARTICLES = frozenset("de da di van von der den af al el bin ben la le du mac mc o st".split())
 _JOINED = regex.compile(r"\s?(?:,|&|/|\+|\band\b|\boch\b|\bsamt\b)\s?(?:(?:and|och|also|nurse|dr|mr|mrs|ms|miss|syster|doktor)\.?\s)?")
 _PLACE_FOLLOWS = regex.compile(
@@ -51,14 +67,15 @@ _PLACE_FOLLOWS = regex.compile(
     r"|a&e|urgent|medical|sjukhus|lasarett|vårdcentral|universitetssjukhus|syndrome|disease|scale|bar|mile|street|sjukhem)\b"
 )
 _PLACE_BEFORE = regex.compile(r"(?i)\b(?:at|in|into|on|to|from|near|towards|through|på|till|i|vid|via)(?:\sthe)?\s$")
+_WHEREABOUTS = regex.compile(r"(?i)\b(?:at|in|into|near|i)\s$")
 _PLACE_ENDINGS = frozenset("lane road street avenue view house lodge court bridge park hill ward unit centre clinic".split())
 # Hospitals and wards are named after saints, crowned heads and a captain.
 _NAMESAKES = frozenset("st saint sankt s:t queen king prince princess royal lady drottning kronprinsessan".split())
 _PLACES_LIKE_NAMES = frozenset({"james cook", "john radcliffe", "florence nightingale", "astrid lindgrens"})
 _SENTENCE_START = regex.compile(r"(?:^|[.!?:;\n\r•*-]\s*|[\"“'(]\s?)$")
 _SUBJECT_FOLLOWS = regex.compile(
-    r"(?i)(?:['’]s)?\s(?:was|is|were|are|has|had|who|and|&|helped|explained|listened|made|gave|did|came|went|took|looked|treated|saw|from|the"
-    r"|var|är|har|hade|som|och|på|hjälpte|förklarade|lyssnade|tog|gjorde|kom|gav)\b"
+    r"(?i)(?:['’]s)?\s(?:was|is|has|had|who|helped|explained|listened|made|gave|did|came|went|took|looked|treated|saw|from|the"
+    r"|var|är|har|hade|som|och|hjälpte|förklarade|lyssnade|tog|gjorde|kom|gav)\b"
 )
 
 
@@ -78,7 +95,7 @@ class _Word:
 
     @property
     def is_initial(self) -> bool:
-        return self.text[0].isupper() and len(self.text.rstrip(".")) == 1
+        return len(self.text) == 1 and self.text.isupper()
 
 
 class NameFinder:
@@ -94,7 +111,7 @@ class NameFinder:
         """Yield the names that the rules find, in the order of their place; they do not overlap."""
         words = _words(text)
         starts = {word.start: index for index, word in enumerate(words)}
-        announced = {match.end() for match in _ANNOUNCERS.finditer(text)}
+        announced = {match.end() for pattern in (_ANNOUNCERS, _THANKED) for match in pattern.finditer(text, overlapped=True)}
         index = 0
         while index < len(words):
             count = self._name_at(text, words, index, announced)
@@ -118,7 +135,7 @@ class NameFinder:
         """Return what of a model's name at `text[start:end]` is a name, or None."""
         words = [word for word in _words(text[start:end]) if word.text[0].isalpha()]
         words = [_Word(word.text, word.start + start, word.end + start) for word in words]
-        while words and not self._may_be_name(words[0]):
+        while words and (words[0].text.lower() in _TITLES or not self._may_be_name(words[0])):
             words = words[1:]
         while words and not self._may_be_name(words[-1]):
             words = words[:-1]
@@ -162,24 +179,55 @@ class NameFinder:
         word, previous = words[index], words[index - 1] if index else None
         if previous is not None and not _is_near(text, previous, word):
             previous = None
-        before = previous.text.lower().rstrip(".") if previous else ""
-        if before in _TITLES and self._follows_title(text, previous, word):
-            return self._length(text, words, index)
+        before = previous.text.lower() if previous else ""
+        if before in _TITLES:
+            if particles := self._particles_at(text, words, index):
+                return particles + self._length(text, words, index + particles)
+            if self._follows_title(previous, word):
+                return self._length(text, words, index)
         strict = self._is_unusual(word)
         if strict and (before in _ROLES or word.start in announced):
             return self._length(text, words, index)
         if strict and before in _KIN and index > 1 and words[index - 2].text.lower() in _POSSESSIVES:
             return self._length(text, words, index)
-        if word.start in announced and self._lexicon.is_given_name(word.text) and not self._lexicon.is_word_too(word.text):
-            return self._length(text, words, index)
+        if _INTRODUCED.search(text[max(0, word.start - 20) : word.start]) and not self._lexicon.is_plain(word.text):
+            if word.is_capitalised and not word.is_shouted and not word.is_initial:
+                return self._length(text, words, index)
         if self._is_known_given_name(text, words, index):
+            return self._length(text, words, index)
+        if strict and self._is_unknown_name(text, words, index):
             return self._length(text, words, index)
         return 0
 
-    def _follows_title(self, text: str, title: _Word | None, word: _Word) -> bool:
+    def _is_unknown_name(self, text: str, words: list[_Word], index: int) -> bool:
+        """Say whether a word no list holds is a name: praised as people are, or one of two with capitals."""
+        word = words[index]
+        following = words[index + 1] if index + 1 < len(words) else None
+        before = text[max(0, word.start - 12) : word.start]
+        if word.is_shouted or _PLACE_BEFORE.search(before) or _PLACE_FOLLOWS.match(text, word.end) or self._is_namesake(text, word, word):
+            return False
+        if _PRAISE.match(text, word.end):
+            return len(word.text) > 2 and not word.text.lower().endswith(_DEFINITE_ENDINGS)
+        if following is None or following.is_shouted or not self._is_unusual(following) or not _is_near(text, word, following):
+            return False
+        if _PLACE_FOLLOWS.match(text, following.end) or following.text.lower() in _PLACE_ENDINGS:
+            return False
+        return not self._is_namesake(text, word, following)
+
+    def _particles_at(self, text: str, words: list[_Word], index: int) -> int:
+        """Return how many particles open the name at `index`: 2 for "van der Merwe", 0 where no name follows them."""
+        for count, word in enumerate(words[index : index + 3]):
+            if count and not _is_near(text, words[index + count - 1], word):
+                return 0
+            if word.text.lower() not in _PARTICLES or word.is_shouted:
+                return count if word.is_capitalised and not self._lexicon.is_plain(word.text) else 0
+        return 0
+
+    def _follows_title(self, title: _Word | None, word: _Word) -> bool:
         assert title is not None
         lower = word.text.lower()
-        if self._lexicon.is_plain(word.text) and not self._lexicon.is_given_name(word.text):
+        is_surname = self._lexicon.is_surname(word.text) and word.is_capitalised and title.is_capitalised
+        if self._lexicon.is_plain(word.text) and not self._lexicon.is_given_name(word.text) and not is_surname:
             return False
         known = self._lexicon.is_given_name(word.text) or self._lexicon.is_surname(word.text)
         if title.text.lower() in ("miss", "fru", "herr", "doctor", "doktor", "mr") and not title.is_capitalised and not known:
@@ -205,20 +253,30 @@ class NameFinder:
 
     def _is_known_given_name(self, text: str, words: list[_Word], index: int) -> bool:
         word = words[index]
-        if not self._lexicon.is_given_name(word.text) or self._lexicon.is_plain(word.text):
+        if not self._lexicon.is_given_name(word.text):
             return False
         following = words[index + 1] if index + 1 < len(words) else None
-        if _PLACE_FOLLOWS.match(text, word.end) or self._is_namesake(text, word, following or word) or self._is_namesake(text, word, word):
+        if following and not (_is_near(text, word, following) and following.is_capitalised and word.is_capitalised):
+            following = None
+        if self._is_namesake(text, word, following or word) or self._is_namesake(text, word, word):
             return False
-        if index + 1 < len(words) and _PLACE_FOLLOWS.match(text, words[index + 1].end) and words[index + 1].is_capitalised:
+        if following and self._lexicon.is_surname(following.text) and not word.is_shouted:
+            return not _PLACE_FOLLOWS.match(text, following.end)
+        if self._lexicon.is_plain(word.text):
+            return False
+        if _PLACE_FOLLOWS.match(text, word.end):
+            return False
+        if following and _PLACE_FOLLOWS.match(text, following.end):
             return False  # "James Cook Hospital"
+        if _WHEREABOUTS.search(text[max(0, word.start - 8) : word.start]) and not word.text.endswith(("'s", "’s")):
+            return False  # "at Stanley"
         is_word_too = self._lexicon.is_word_too(word.text)
         if not is_word_too and not word.text.lower() in _GENITIVE_TRAPS:
             return word.is_capitalised or len(word.text) > 3
         if not word.is_capitalised or word.is_shouted:
             return False
-        if following and self._lexicon.is_surname(following.text) and following.is_capitalised:
-            return _is_near(text, word, following)
+        if following and self._is_unusual(following) and not self._lexicon.is_ordinary(word.text):
+            return True
         if _SENTENCE_START.search(text[max(0, word.start - 6) : word.start]):
             return not self._lexicon.is_ordinary(word.text) and _SUBJECT_FOLLOWS.match(text, word.end) is not None
         return not self._lexicon.is_ordinary(word.text) and not _PLACE_BEFORE.search(text[max(0, word.start - 12) : word.start])
@@ -246,14 +304,17 @@ class NameFinder:
         if not word.is_capitalised:
             return False
         if word.is_initial:
-            return word.text.rstrip(".") not in ("I", "A")
+            return word.text not in ("I", "A")
         if word.is_shouted:
             return not self._lexicon.is_in_dictionary(word.text)
-        return not self._lexicon.is_plain(word.text) and not self._lexicon.is_ordinary(word.text)
+        return not self._lexicon.is_plain(word.text)
 
 
 # Genitives of short names that are words: "Ages", "Tims", "Marks".
 _GENITIVE_TRAPS = frozenset("marks bills wills pats toms hugs dans jans mays joys roses deans rays".split())
+
+
+_BLANKS = (" ", "  ", "\xa0")
 
 
 def _words(text: str) -> list[_Word]:
@@ -261,13 +322,12 @@ def _words(text: str) -> list[_Word]:
 
 
 def _is_near(text: str, first: _Word, second: _Word) -> bool:
+    """Say whether only a blank is between two words, or the full stop of an initial or a title."""
     gap = text[first.end : second.start]
-    return gap in (" ", "  ", "\xa0", ". ", ".") if first.is_initial or first.text.lower().rstrip(".") in _TITLES else gap in (" ", "  ", "\xa0")
+    is_abbreviation = first.is_initial or first.text.lower() in _TITLES
+    return gap in _BLANKS or (is_abbreviation and gap in (".", ". "))
 
 
 def _name_end(word: _Word) -> int:
-    """Leave the genitive's 's, and the full stop, behind."""
-    text = word.text
-    if text.endswith(("'s", "’s", "'S", "’S")):
-        return word.end - 2
-    return word.end - (1 if text.endswith(".") and not word.is_initial else 0)
+    """Leave the genitive's 's behind."""
+    return word.end - (2 if word.text.endswith(("'s", "’s", "'S", "’S")) else 0)

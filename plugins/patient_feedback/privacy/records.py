@@ -27,8 +27,8 @@ _SWEDISH_LABEL = (
     r"(?:(?:journal|ärende|patient|boknings?|referens|remiss|diarie|anmälnings|kund|kallelse|löp|reserv|id|lma|besöks|skade)[- ]?"
     r"(?:nummer|numret|nr|id)|dnr|diarienr|bokningskod|referens)"
 )
-_IDENTIFIER = r"(?P<identifier>(?:[A-Za-z]{1,4}[-/ ]?)?\d[\dA-Z/-]{2,19}(?:\s\d{2,6}){0,4})(?![\w])"
-_SHORT_IDENTIFIER = r"(?P<identifier>(?:[A-Z]{1,4}[-/ ]?)?\d[\dA-Z/-]{4,19})(?![\w])"
+_IDENTIFIER = r"(?P<identifier>(?:(?!(?i:id|no|nr|num|ref|is|was|är)\b)[A-Za-z]{1,4}[-/ ]?)?\d[\dA-Z/-]{2,19}(?:\s\d{2,6}){0,4})(?![\w])"
+_SHORT_IDENTIFIER = r"(?P<identifier>(?:(?!(?:ID|NO|NR|NUM|REF)\b)[A-Z]{1,4}[-/ ]?)?\d[\dA-Z/-]{4,19})(?![\w])"
 
 _MONTH = (
     r"(?:jan(?:uary|uari)?|feb(?:ruary|ruari)?|mar(?:ch|s)?|apr(?:il)?|may|maj|june?|juni|july?|juli|aug(?:ust|usti)?"
