@@ -14,7 +14,7 @@ HEAVY_MODULES = ("torch", "transformers", "sentence_transformers", "great_expect
 
 
 @pytest.fixture(scope="module")
-def dag_bag(airflow_database):  # noqa: ANN001, ANN201
+def dag_bag(airflow_environment):  # noqa: ANN001, ANN201
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(dag_folder=str(DAGS))
@@ -63,21 +63,25 @@ def test_assets_tie_every_dag_to_the_one_before(dag_bag):
         ("discover_themes", "analyse_comments"),
         ("build_marts", "discover_themes"),
     ):
-        asked = [asset.name for _, asset in dag_bag.dags[consumer].timetable.asset_condition.iter_assets()]
+        asked = [asset.name for asset in dag_bag.dags[consumer].timetable.asset_condition.objects]
         assert asked, f"{consumer} waits for no asset"
         assert all(produced[name].startswith(producer) for name in asked)
 
 
 @pytest.mark.parametrize("dag_file", sorted(DAGS.glob("*.py")), ids=lambda path: path.name)
-def test_dag_file_imports_nothing_heavy(dag_file, airflow_database):
+def test_dag_file_imports_nothing_heavy(dag_file, airflow_environment):
     script = (
         "import runpy, sys\n"
         f"runpy.run_path({str(dag_file)!r}, run_name='dag')\n"
         f"print([name for name in {HEAVY_MODULES!r} if name in sys.modules])"
     )
-    environment = {**airflow_database, "PYTHONPATH": str(DAGS.parent / "plugins")}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", script],
+        env=airflow_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
 

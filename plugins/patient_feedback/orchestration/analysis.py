@@ -32,17 +32,17 @@ class AnalysisVersions:
 
 
 def versions_in_force(settings: Settings) -> AnalysisVersions:
-    """Return the versions without loading a weight."""
+    """Return the versions; the heads are a few megabytes, the encoder is not loaded."""
     from patient_feedback.language.detection import DETECTOR_VERSION
     from patient_feedback.language.encoder import encoder_languages, encoder_version
-    from patient_feedback.language.sentiment import sentiment_model_version
-    from patient_feedback.language.topics import topic_model_version
+    from patient_feedback.language.sentiment import load_sentiment_model
+    from patient_feedback.language.topics import load_topic_model
 
     encoder = encoder_version(settings.encoder_name)
     return AnalysisVersions(
         encoder=encoder,
-        sentiment=sentiment_model_version(encoder),
-        topics=topic_model_version(encoder),
+        sentiment=load_sentiment_model(encoder).version,
+        topics=load_topic_model(encoder).version,
         detector=DETECTOR_VERSION,
         languages=tuple(sorted(encoder_languages(settings.encoder_name))),
     )

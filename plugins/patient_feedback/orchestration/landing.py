@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, BinaryIO, cast
 
+import fsspec
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -60,6 +61,7 @@ def land_source(
         if landed is not None:
             new_file_count += 1
             record_count += landed
+    record_count += _read_again(settings, source, run_id)
     with connect(settings, "land_deliveries") as connection:
         delivery_ids = _deliveries_to_decide(connection, source, window)
     return LandedSource(delivery_ids, len(files), new_file_count, record_count)
@@ -120,34 +122,76 @@ def _land_file(
                 source.declaration_sha256,
             ),
         )
-        local.seek(0)
-        try:
-            with connection.transaction():
-                delivered = read_records(local, source)
-                received_count = _copy_records(connection, delivery_id, delivered)
-        except UnreadableFileError as refusal:
-            _refuse(connection, delivery_id, str(refusal))
-            received_count = 0
-        else:
-            connection.execute(
-                """
-                update landing.delivery
-                set encoding = %s, is_declared_encoding = %s, column_names = %s, missing_columns = %s,
-                    unknown_columns = %s, received_count = %s
-                where delivery_id = %s
-                """,
-                (
-                    delivered.encoding,
-                    delivered.is_declared_encoding,
-                    list(delivered.column_names),
-                    list(missing_columns(delivered.column_names, source)),
-                    list(unknown_columns(delivered.column_names, source)),
-                    received_count,
-                    delivery_id,
-                ),
-            )
+        received_count = _read(connection, delivery_id, local, source)
     add_ledger_entry(
         connection, "delivery_landed", delivery_id, run_id, received_count, {"source_slug": source.slug}
+    )
+    return received_count
+
+
+def _read_again(settings: Settings, source: Source, run_id: str) -> int:
+    """Read landed files again that were read under another declaration; return how many records they have.
+
+    A declaration that is put right thus reaches what was delivered before, without a new delivery.
+    """
+    record_count = 0
+    with connect(settings, "land_deliveries") as connection:
+        stale = connection.execute(
+            "select delivery_id, landing_url from landing.delivery "
+            "where source_slug = %s and declaration_sha256 <> %s order by file_modified_at, delivery_id",
+            (source.slug, source.declaration_sha256),
+        ).fetchall()
+    for delivery_id, landing_url in stale:
+        with (
+            connect(settings, "land_deliveries") as connection,
+            tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local,
+        ):
+            with fsspec.open(landing_url, "rb") as landed:
+                shutil.copyfileobj(landed, local, COPY_CHUNK_BYTES)
+            received_count = _read(connection, delivery_id, local, source)
+            record_count += received_count
+            add_ledger_entry(
+                connection, "delivery_read_again", delivery_id, run_id, received_count, {"source_slug": source.slug}
+            )
+    return record_count
+
+
+def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], source: Source) -> int:
+    """Bring the records of a landed file to landing.record; refuse the delivery where no reader can."""
+    local.seek(0)
+    try:
+        with connection.transaction():
+            delivered = read_records(cast(BinaryIO, local), source)
+            received_count = _copy_records(connection, delivery_id, delivered)
+    except UnreadableFileError as refusal:
+        connection.execute(
+            """
+            update landing.delivery
+            set delivery_state = 'refused', refusal_reason = %s, received_count = 0, decided_at = now(),
+                declaration_sha256 = %s
+            where delivery_id = %s
+            """,
+            (str(refusal), source.declaration_sha256, delivery_id),
+        )
+        return 0
+    connection.execute(
+        """
+        update landing.delivery
+        set encoding = %s, is_declared_encoding = %s, column_names = %s, missing_columns = %s,
+            unknown_columns = %s, received_count = %s, delivery_state = 'landed', refusal_reason = null,
+            decided_at = null, declaration_sha256 = %s
+        where delivery_id = %s
+        """,
+        (
+            delivered.encoding,
+            delivered.is_declared_encoding,
+            list(delivered.column_names),
+            list(missing_columns(delivered.column_names, source)),
+            list(unknown_columns(delivered.column_names, source)),
+            received_count,
+            source.declaration_sha256,
+            delivery_id,
+        ),
     )
     return received_count
 
@@ -164,8 +208,6 @@ def _fetch(file: FoundFile, local: IO[bytes]) -> tuple[str, int]:
 
 def _store(settings: Settings, local: IO[bytes], file_sha256: str) -> str:
     """Copy the file unchanged into the landing area; a half-written copy never bears the final name."""
-    import fsspec
-
     url = f"{settings.landing_url.rstrip('/')}/{file_sha256[:2]}/{file_sha256}"
     filesystem, path = fsspec.core.url_to_fs(url)
     if filesystem.exists(path):
@@ -179,26 +221,33 @@ def _store(settings: Settings, local: IO[bytes], file_sha256: str) -> str:
 
 
 def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: DeliveredFile) -> int:
+    """COPY the records; one that was there before keeps its state until it is decided anew."""
+    connection.execute(
+        "create temporary table delivered (record_number integer, payload jsonb, defects text[]) on commit drop"
+    )
     received_count = 0
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("copy landing.record (delivery_id, record_number, payload, defects) from stdin") as copy,
-    ):
+    with connection.cursor() as cursor, cursor.copy("copy delivered from stdin") as copy:
         for record in delivered.records:
-            copy.write_row((delivery_id, record.record_number, Jsonb(record.payload), list(record.defects)))
+            copy.write_row((record.record_number, Jsonb(record.payload), list(record.defects)))
             received_count += 1
-    return received_count
-
-
-def _refuse(connection: psycopg.Connection, delivery_id: str, reason: str) -> None:
     connection.execute(
         """
-        update landing.delivery
-        set delivery_state = 'refused', refusal_reason = %s, received_count = 0, decided_at = now()
-        where delivery_id = %s
+        delete from landing.record
+        where delivery_id = %s and record_number not in (select record_number from delivered)
         """,
-        (reason, delivery_id),
+        (delivery_id,),
     )
+    connection.execute(
+        """
+        insert into landing.record as landed (delivery_id, record_number, payload, defects)
+        select %s, record_number, payload, defects from delivered
+        on conflict (delivery_id, record_number) do update
+        set payload = excluded.payload, defects = excluded.defects
+        """,
+        (delivery_id,),
+    )
+    connection.execute("drop table delivered")
+    return received_count
 
 
 def _deliveries_to_decide(
