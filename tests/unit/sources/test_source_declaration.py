@@ -160,6 +160,13 @@ def test_field_of_a_mapping_that_cannot_be_used_is_named(
     assert said in message
 
 
+def test_problem_of_a_list_entry_bears_its_own_line(tmp_path: Path) -> None:
+    dates = "      submitted_on:\n        column: d\n        formats:\n          - '%d/%m/%Y'\n"
+    dates += "          - '%d.%m'\n"
+    message = refusal(tmp_path, VALID + dates)
+    assert "sources.yml:15: sources[0].mapping.submitted_on.formats[1] '%d.%m'" in message
+
+
 def test_slug_of_two_sources_is_refused(tmp_path: Path, minimal_source: dict[str, Any]) -> None:
     message = refusal(tmp_path, yaml.safe_dump({"sources": [minimal_source, minimal_source]}))
     assert "sources[1].slug 'ward_survey' is already the slug of sources[0]" in message
@@ -187,8 +194,9 @@ def test_missing_declaration_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 def test_unset_variable_is_named(tmp_path: Path) -> None:
     text = VALID.replace("{path: delivered}", '{path: "${FFT_FOLDER}/a"}')
-    message = refusal(tmp_path, text)
-    assert "sources.yml:6: sources[0].where.path needs the environment variable FFT_FOLDER" in message
+    for environ in ({}, {"FFT_FOLDER": ""}):
+        message = refusal(tmp_path, text, environ)
+        assert "sources.yml:6: sources[0].where.path needs the environment variable FFT_FOLDER" in message
     assert load_sources(tmp_path / "sources.yml", {"FFT_FOLDER": "/data"})[0].where.path == "/data/a"
 
 

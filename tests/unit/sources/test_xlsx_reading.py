@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date, datetime, time
 from typing import Any
 
@@ -97,6 +98,18 @@ def test_file_that_is_no_table_of_a_workbook_is_refused(
 ) -> None:
     with pytest.raises(UnreadableFileError, match=said):
         read(source, content)
+
+
+def test_size_that_an_exporter_wrote_wrongly_hides_no_row(source: Any, read: Any) -> None:
+    original = zipfile.ZipFile(io.BytesIO(workbook([["id", "comment"], ["1", "kind"], ["2", "fine"]])))
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as target:
+        for name in original.namelist():
+            part = original.read(name)
+            target.writestr(name, part.replace(b'<dimension ref="A1:B3"', b'<dimension ref="A1"'))
+    assert b'<dimension ref="A1"' in zipfile.ZipFile(changed).read("xl/worksheets/sheet1.xml")
+    records, _ = read(source, changed.getvalue())
+    assert [record.payload["comment"] for record in records] == ["kind", "fine"]
 
 
 def test_header_only_is_no_record(source: Any, read: Any) -> None:
