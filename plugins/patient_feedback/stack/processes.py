@@ -22,7 +22,7 @@ SERVICE_MARK = "FEEDBACK_STACK_SERVICE"
 
 
 def marked_processes(home: Path, service: str | None = None) -> list[psutil.Process]:
-    """Return the living processes that the stack of `home` (or one service of it) started, down to the last child."""
+    """Return the living processes that the stack of `home`, or one service of it, started."""
     found = []
     for process in psutil.process_iter(["status"]):
         if process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:

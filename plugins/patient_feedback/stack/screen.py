@@ -20,6 +20,8 @@ from patient_feedback.stack.workflow import FailedTask, StageProgress, WorkflowR
 
 MARKS = {"running": "[cyan]…[/]", "succeeded": "[green]✓[/]", "skipped": "[dim]–[/]", "failed": "[red]✗[/]"}
 SHOWN_FAILED_CHECKS = 12
+SHOWN_SECONDS = 1.0
+PULSE_SECONDS = 20.0
 
 
 class ProgressScreen:
@@ -29,6 +31,7 @@ class ProgressScreen:
         self._console = console
         self._live: Live | None = None
         self._said: dict[tuple[str, str, str], str] = {}
+        self._said_at = 0.0
 
     @contextmanager
     def opened(self) -> Iterator[ProgressScreen]:
@@ -44,23 +47,40 @@ class ProgressScreen:
         if self._live is not None:
             self._live.update(_progress_table(run))
             return
+        if run.seconds - self._said_at >= PULSE_SECONDS:
+            self._said_at = run.seconds
+            self._console.print(f"  [dim]{escape(_pulse(run))}[/]", soft_wrap=True)
         for stage in run.stages:
             key = (stage.dag_id, stage.run_id, stage.task_id)
             if self._said.get(key) != stage.state:
                 self._said[key] = stage.state
+                self._said_at = run.seconds
                 self._console.print(f"  {_stage_line(stage)}", highlight=False, soft_wrap=True)
 
 
 def _progress_table(run: WorkflowRun) -> RenderableType:
     table = Table(box=None, pad_edge=False)
-    for heading, side in (("", "left"), ("stage", "left"), ("rows", "right"), ("seconds", "right"), ("", "left")):
+    for heading, side in (
+        ("", "left"),
+        ("stage", "left"),
+        ("rows", "right"),
+        ("seconds", "right"),
+        ("", "left"),
+    ):
         table.add_column(heading, justify=side)  # type: ignore[arg-type]
     for stage in run.stages:
         table.add_row(
-            MARKS[stage.state], _stage_name(stage), _rows(stage), f"{stage.seconds:.0f}", Text(_counts(stage), "dim")
+            MARKS[stage.state],
+            _stage_name(stage),
+            _rows(stage),
+            f"{stage.seconds:.0f}",
+            Text(_counts(stage), "dim"),
         )
-    waiting = f"waiting: {', '.join(run.waiting)}" if run.waiting else ""
-    return Group(table, Text(waiting, "dim"))
+    return Group(table, Text(_pulse(run), "dim"))
+
+
+def _pulse(run: WorkflowRun) -> str:
+    return f"{run.seconds:.0f} s; under way: {', '.join(run.under_way) or 'nothing'}"
 
 
 def _stage_name(stage: StageProgress) -> str:
@@ -90,18 +110,22 @@ def _counts(stage: StageProgress) -> str:
 
 def print_failures(console: Console, failures: Iterable[FailedTask]) -> None:
     for failure in failures:
-        console.print(f"\n[bold red]{escape(failure.dag_id)} · {escape(failure.task_id)} failed[/] at try {failure.try_number}")
+        console.print(
+            f"\n[bold red]{escape(failure.dag_id)} · {failure.task_id} failed[/] at try {failure.try_number}"
+        )
         console.print(f"  {escape(failure.message)}", highlight=False, soft_wrap=True)
         console.print(f"  Log: {failure.log_file}", highlight=False, soft_wrap=True)
     console.print(
-        "\nNothing that was done is lost: mend the cause and `make run` again, which goes on where the work stopped. "
+        "\nNothing that was done is lost: mend the cause and `make run` again, which goes on from there. "
         "The published marts are unchanged until a run succeeds."
     )
 
 
 def print_summary(console: Console, summary: Summary) -> None:
     console.print("\n[bold]What was received[/]")
-    accounts = _table("source", ">files", ">received", ">accepted", ">set aside", ">duplicates", ">withdrawn", "")
+    accounts = _table(
+        "source", ">files", ">received", ">accepted", ">set aside", ">duplicates", ">withdrawn", ""
+    )
     for account in summary.sources:
         notes = [] if account.is_balanced else ["[red]does not add up[/]"]
         if account.refused_file_count:
@@ -132,7 +156,9 @@ def print_summary(console: Console, summary: Summary) -> None:
         failed = _table("check that did not pass", "effect", ">rows", "")
         for check in summary.failed_checks[:SHOWN_FAILED_CHECKS]:
             rows = "" if check.unexpected_count is None else f"{check.unexpected_count:,}"
-            name = f"{check.check_id} ({check.severity}{', could not run' if check.outcome == 'error' else ''})"
+            name = (
+                f"{check.check_id} ({check.severity}{', could not run' if check.outcome == 'error' else ''})"
+            )
             failed.add_row(name, check.effect.replace("_", " "), rows, escape(check.title))
         console.print(Padding(failed, (1, 0, 0, 2)))
         more = len(summary.failed_checks) - SHOWN_FAILED_CHECKS
@@ -147,7 +173,9 @@ def print_summary(console: Console, summary: Summary) -> None:
     sentiment = _table("sentiment", ">comments", ">share", "")
     for label, count in summary.sentiments.items():
         share = count / summary.comment_count if summary.comment_count else 0.0
-        sentiment.add_row(label.replace("_", " "), f"{count:,}", f"{share:.0%}", "█" * round(24 * count / widest))
+        sentiment.add_row(
+            label.replace("_", " "), f"{count:,}", f"{share:.0%}", "█" * round(24 * count / widest)
+        )
     console.print(Padding(sentiment, (0, 0, 0, 2)))
     console.print("\n[bold]The largest themes[/]")
     for theme in summary.themes:
@@ -157,23 +185,38 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 
 def print_times(console: Console, run: WorkflowRun, seconds_to_start: float, seconds_in_all: float) -> None:
-    """Say where the time went: each DAG from its first task's start to its last task's end."""
+    """Say where the time went: each part from its first start to its last end, and its longer tasks."""
     console.print("\n[bold]Where the time went[/]")
-    times = _table("stage", ">seconds")
+    times = _table("", ">seconds")
     times.add_row("start of the stack", f"{seconds_to_start:.0f}")
-    for dag_id in dict.fromkeys(stage.dag_id for stage in run.stages):
-        stages = [stage for stage in run.stages if stage.dag_id == dag_id]
+    parts: dict[str, list[StageProgress]] = {}
+    for stage in run.stages:
+        parts.setdefault(
+            "ingest_feedback" if stage.dag_id.startswith("ingest_") else stage.dag_id, []
+        ).append(stage)
+    for part, stages in parts.items():
+        times.add_row(part, f"{_seconds_between(stages):.0f}")
         for stage in stages:
-            times.add_row(_stage_name(stage), f"{stage.seconds:.1f}")
+            if stage.seconds >= SHOWN_SECONDS:
+                times.add_row(f"  [dim]{_stage_name(stage)}[/]", f"[dim]{stage.seconds:.0f}[/]")
     times.add_row("in all", f"{seconds_in_all:.0f}")
     console.print(Padding(times, (0, 0, 0, 2)))
+
+
+def _seconds_between(stages: list[StageProgress]) -> float:
+    first = min(stage.started_at for stage in stages)
+    last = max(stage.finished_at or stage.started_at for stage in stages)
+    return (last - first).total_seconds()
 
 
 def print_where_to_look(console: Console, settings: Settings) -> None:
     airflow = LocalAirflow(settings)
     console.print("\n[bold]Where to look next[/]")
     places = Table(box=None, show_header=False, pad_edge=False)
-    places.add_row("Airflow", f"{airflow.url}  user [bold]admin[/], password [bold]{escape(airflow.password('admin'))}[/]")
+    places.add_row(
+        "Airflow",
+        f"{airflow.url}  user [bold]admin[/], password [bold]{escape(airflow.password('admin'))}[/]",
+    )
     places.add_row("read only", f"user viewer, password {escape(airflow.password('viewer'))}")
     for role, reason in (
         (Role.ANALYST, "what patients say: patient_experience"),
@@ -196,7 +239,13 @@ def print_status(console: Console, settings: Settings, state: StackState) -> Non
         f"127.0.0.1:{state.postgres_port}" if is_running else "",
     )
     for service in state.services:
-        word = "[green]healthy[/]" if service.is_healthy else "[yellow]not healthy[/]" if service.pid else "stopped"
+        word = (
+            "[green]healthy[/]"
+            if service.is_healthy
+            else "[yellow]not healthy[/]"
+            if service.pid
+            else "stopped"
+        )
         place = LocalAirflow(settings).url if service.name == "api-server" and service.pid else ""
         table.add_row(service.name, word, str(service.pid or ""), place)
     console.print(f"Home: {settings.home}", highlight=False, soft_wrap=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 from patient_feedback.errors import StackError
 
 
-def ensure_secret(secrets_dir: Path, name: str, environ: Mapping[str, str] | None = None, length: int = 24) -> str:
+def ensure_secret(
+    secrets_dir: Path, name: str, environ: Mapping[str, str] | None = None, length: int = 24
+) -> str:
     """Return the secret `name`: the variable FEEDBACK_SECRET_<NAME>, else the file's, else a new one.
 
     `length` is in random bytes. A new secret is on disk, complete, before it is returned.
@@ -42,4 +44,4 @@ def write_private_file(path: Path, content: str) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(partial, path)
+    partial.replace(path)

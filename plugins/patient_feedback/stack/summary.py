@@ -70,7 +70,7 @@ class Summary:
     is_published: bool
 
 
-# The newest result of each check on each subject; a gate that looks at all the feedback has one subject in force.
+# The newest result of each check on each subject; only the landing gate has several subjects in force.
 NEWEST_RESULTS = """
     select distinct on (
         check_result.gate,
@@ -91,7 +91,9 @@ NEWEST_RESULTS = """
 
 def read_summary(connection: psycopg.Connection, source_slugs: Sequence[str]) -> Summary:
     """Return the account of the given sources, and the published sentiment and themes of all."""
-    is_published = connection.execute("select exists (select from audit.publication where is_current)").fetchone()
+    is_published = connection.execute(
+        "select exists (select from audit.publication where is_current)"
+    ).fetchone()
     published = bool(is_published and is_published[0])
     sentiments = _sentiments(connection) if published else {}
     return Summary(
@@ -202,7 +204,9 @@ def _themes(connection: psycopg.Connection) -> tuple[ThemeAccount, ...]:
         """,
         (THEME_LIMIT,),
     ).fetchall()
-    return tuple(ThemeAccount(*theme, _examples(connection, theme[0])) for theme in themes)
+    return tuple(
+        ThemeAccount(slug, label, count, _examples(connection, slug)) for slug, label, count in themes
+    )
 
 
 def _examples(connection: psycopg.Connection, theme_slug: str) -> tuple[str, ...]:
@@ -223,7 +227,8 @@ def _examples(connection: psycopg.Connection, theme_slug: str) -> tuple[str, ...
         )
         select comment_text
         from candidates
-        order by length(comment_text) not between %(shortest)s and %(longest)s, theme_confidence desc, comment_id
+        order by
+            length(comment_text) not between %(shortest)s and %(longest)s, theme_confidence desc, comment_id
         limit %(limit)s
         """,
         {

@@ -25,6 +25,7 @@ DOWNSTREAM = ("analyse_comments", "discover_themes", "build_marts")
 ACTIVE_STATES = {"queued", "running"}
 POLL_SECONDS = 1.0
 REGISTRATION_PATIENCE_SECONDS = 120.0
+SCHEDULE_PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class WorkflowRun:
 
     started_at: datetime
     ingest_runs: dict[str, str]
-    """run_id by dag_id of the runs that this command started."""
+    """The run_id of each ingest DAG's run, by dag_id."""
     stages: list[StageProgress] = field(default_factory=list)
     dag_runs: list[dict[str, Any]] = field(default_factory=list)
     failures: list[FailedTask] = field(default_factory=list)
@@ -72,9 +73,13 @@ class WorkflowRun:
         return any(stage.task_id == "publish_marts" and stage.state == "succeeded" for stage in self.stages)
 
     @property
-    def waiting(self) -> list[str]:
-        """The DAGs that have a queued run, in the order of the flow."""
-        return sorted(run["dag_id"] for run in self.dag_runs if run["state"] == "queued")
+    def seconds(self) -> float:
+        return (datetime.now(UTC) - self.started_at).total_seconds()
+
+    @property
+    def under_way(self) -> list[str]:
+        """The DAGs that run or wait to run, by name."""
+        return sorted({run["dag_id"] for run in self.dag_runs if run["state"] in ACTIVE_STATES})
 
 
 def put_sources(settings: Settings, path: Path) -> tuple[tuple[Source, ...], datetime | None]:
@@ -97,7 +102,9 @@ def ingest_dag_id(source: Source) -> str:
     return INGEST_PREFIX + source.slug
 
 
-def wait_for_dags(settings: Settings, api: AirflowApi, wanted: Sequence[str], changed_at: datetime | None) -> None:
+def wait_for_dags(
+    settings: Settings, api: AirflowApi, wanted: Sequence[str], changed_at: datetime | None
+) -> None:
     """Return once the DAG processor has read every wanted DAG since `changed_at`, and since its own start.
 
     Raises StackError with the import error where a DAG file cannot be read.
@@ -111,38 +118,65 @@ def wait_for_dags(settings: Settings, api: AirflowApi, wanted: Sequence[str], ch
     deadline = time.monotonic() + REGISTRATION_PATIENCE_SECONDS
     while True:
         dags = api.dags()
-        missing = [dag_id for dag_id in wanted if dag_id not in dags or not _is_read_since(dags[dag_id], since)]
+        missing = [
+            dag_id for dag_id in wanted if dag_id not in dags or not _is_read_since(dags[dag_id], since)
+        ]
         if not missing:
             return
         for error in api.import_errors():
             if datetime.fromisoformat(error["timestamp"]) >= since:
                 raise StackError(
-                    f"Airflow cannot read the DAG file {error['filename']}: {_last_line(error['stack_trace'])}"
+                    f"Airflow cannot read {error['filename']}: {_last_line(error['stack_trace'])}"
                 )
         if time.monotonic() > deadline:
+            log = LocalAirflow(settings).log_file("dag-processor")
             raise StackError(
                 f"The DAG processor has not registered {', '.join(missing)} within "
-                f"{REGISTRATION_PATIENCE_SECONDS:.0f} s. Its log: {LocalAirflow(settings).log_file('dag-processor')}."
+                f"{REGISTRATION_PATIENCE_SECONDS:.0f} s: see {log}."
             )
         time.sleep(0.5)
 
 
-def start(api: AirflowApi, sources: Sequence[Source]) -> WorkflowRun:
-    """Trigger the ingest DAG of every source; the other DAGs follow by their assets."""
-    started_at = datetime.now(UTC)
+def start(api: AirflowApi, sources: Sequence[Source], since: datetime) -> WorkflowRun:
+    """Have every source ingested once; the other DAGs follow by their assets.
+
+    A run that the schedule has made since `since`, or is about to make, is taken: a second one would only
+    wait for it and find nothing.
+    """
     dags = api.dags()
     wanted = [ingest_dag_id(source) for source in sources]
-    runs = {}
     for dag_id in (*DOWNSTREAM, *wanted):
-        # Triggered before it is unpaused: a schedule that starts then finds the run it would make already there.
-        if dag_id in wanted:
-            runs[dag_id] = api.trigger(dag_id)
         if dags[dag_id]["is_paused"]:
             api.unpause(dag_id)
-    return WorkflowRun(started_at, runs)
+    now = datetime.now(UTC)
+    runs = {}
+    for dag_id in wanted:
+        due_at = dags[dag_id]["next_dagrun_run_after"]
+        is_due = due_at is not None and datetime.fromisoformat(due_at) <= now
+        run_id = _scheduled_run(api, dag_id, since, SCHEDULE_PATIENCE_SECONDS if is_due else 0)
+        runs[dag_id] = run_id or api.trigger(dag_id)
+    return WorkflowRun(since, runs)
 
 
-def follow(settings: Settings, api: AirflowApi, run: WorkflowRun, show: Callable[[WorkflowRun], None]) -> WorkflowRun:
+def _scheduled_run(api: AirflowApi, dag_id: str, since: datetime, patience_seconds: float) -> str | None:
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        for dag_run in api.newest_runs(dag_id):
+            queued_at = dag_run["queued_at"]
+            if (
+                dag_run["run_type"] == "scheduled"
+                and queued_at
+                and datetime.fromisoformat(queued_at) >= since
+            ):
+                return str(dag_run["dag_run_id"])
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.5)
+
+
+def follow(
+    settings: Settings, api: AirflowApi, run: WorkflowRun, show: Callable[[WorkflowRun], None]
+) -> WorkflowRun:
     """Watch the run until nothing of it is left to do; `show` is called about once a second."""
     quiet_polls = 0
     while quiet_polls < 2:
@@ -180,14 +214,17 @@ def _stages(settings: Settings, run: WorkflowRun) -> list[StageProgress]:
                 select distinct on (dag_id, run_id, task_id)
                     dag_id, run_id, task_id, run_state, row_count, counts, started_at, finished_at
                 from audit.pipeline_run
-                where started_at >= %s and (dag_id = any(%s) or run_id = any(%s))
+                where started_at >= %s and dag_id = any(%s)
                 order by dag_id, run_id, task_id, try_number desc
                 """,
-                (run.started_at, list(DOWNSTREAM), list(run.ingest_runs.values())),
+                (run.started_at, [*DOWNSTREAM, *run.ingest_runs]),
             ).fetchall()
     except (WarehouseError, psycopg.Error):
         return run.stages
-    return sorted((StageProgress(*row) for row in rows), key=lambda stage: stage.started_at)
+    stages = (StageProgress(*row) for row in rows)
+    # Scheduled runs of several DAGs bear the same run_id.
+    own = (stage for stage in stages if run.ingest_runs.get(stage.dag_id, stage.run_id) == stage.run_id)
+    return sorted(own, key=lambda stage: stage.started_at)
 
 
 def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[FailedTask]:
@@ -202,7 +239,9 @@ def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[Fai
     return failures
 
 
-def _failed_task(settings: Settings, api: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> FailedTask:
+def _failed_task(
+    settings: Settings, api: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]
+) -> FailedTask:
     task_id, try_number = task["task_id"], task["try_number"]
     try:
         message = api.error_message(dag_id, run_id, task_id, try_number)

@@ -21,7 +21,11 @@ def test_role_with_its_password_is_let_in(warehouse: Settings, role: Role) -> No
 def test_role_with_a_wrong_password_is_refused(warehouse: Settings, role: str, password: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(
-            host=warehouse.db_host, port=warehouse.db_port, dbname=warehouse.db_name, user=role, password=password
+            host=warehouse.db_host,
+            port=warehouse.db_port,
+            dbname=warehouse.db_name,
+            user=role,
+            password=password,
         )
 
 
