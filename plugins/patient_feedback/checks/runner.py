@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,13 +107,22 @@ def _published_comments(connection: psycopg.Connection) -> int:
 @contextmanager
 def _data_source(settings: Settings) -> Iterator[PostgresDatasource]:
     """Yield the warehouse as Great Expectations sees it: in memory, silent, without telemetry."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when the library is imported
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
     with _silenced(logging.getLogger("great_expectations")):
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context = gx.get_context(
+            mode="ephemeral",
+            project_config=DataContextConfig(
+                store_backend_defaults=InMemoryStoreBackendDefaults(),
+                analytics_enabled=False,
+                progress_bars=ProgressBarsConfig(globally=False),
+            ),
+        )
         data_source = context.data_sources.add_postgres(
             "warehouse",
             connection_string=settings.sqlalchemy_url(),
@@ -130,13 +138,14 @@ def _data_source(settings: Settings) -> Iterator[PostgresDatasource]:
 @contextmanager
 def _silenced(logger: logging.Logger) -> Iterator[None]:
     """Keep a logger's messages back: the library logs the database's errors, which quote the row at fault."""
-    was_disabled, level = logger.disabled, logger.level
-    logger.setLevel(logging.CRITICAL + 1)  # holds for every logger below it
+    silence, was_propagating = logging.NullHandler(), logger.propagate
+    logger.addHandler(silence)
+    logger.propagate = False  # a level would not hold for loggers below it that set their own
     try:
         yield
     finally:
-        logger.disabled = was_disabled
-        logger.setLevel(level)
+        logger.removeHandler(silence)
+        logger.propagate = was_propagating
 
 
 def _validate(
@@ -211,6 +220,7 @@ def _read_result(
     if raised:
         return _outcome(check, "error", evaluated_count=row_count, outcome_note=f"not evaluated: {raised}")
     observed = result.result.get("observed_value")
+    is_vacuous = "observed_value" in result.result and observed is None
     if check.rows_query is not None:
         unexpected_count, note = observed, None
     else:
@@ -219,7 +229,8 @@ def _read_result(
         note = f"observed {observed:.6g}" if isinstance(observed, int | float) else None
     return _outcome(
         check,
-        "passed" if result.success else "failed",
+        # An aggregate over no rows observes nothing, and holds.
+        "passed" if result.success or is_vacuous else "failed",
         evaluated_count=row_count,
         unexpected_count=unexpected_count,
         outcome_note=note,

@@ -1,0 +1,202 @@
+"""Every check of the analysis gate finds what it is there for, and nothing in a clean analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patient_feedback.checks.runner import GateSubject, run_gate
+from patient_feedback.checks.suites import load_checkpoint
+
+EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
+ANALYSIS_CHECKS = sorted(
+    check.id for _, suite in load_checkpoint(EXPECTATIONS, "analysis") for check in suite.checks
+)
+VERSIONS = {
+    "encoder_version": "encoder+1",
+    "sentiment_model_version": "sentiment+1",
+    "topic_model_version": "topics+1",
+    "supported_languages": ["en"],
+}
+TEXT_COUNT = 200
+
+# A vector for each text that no other text has, of length 1.
+EMBEDDING = """
+    (select l2_normalize(array_agg(sin(number * place + place * place))::real[]::halfvec)
+    from generate_series(1, 8) as place)
+"""
+
+CLEAN = f"""
+insert into landing.delivery (
+    delivery_id, source_slug, file_name, file_sha256, file_size_bytes, file_modified_at, landing_url,
+    declaration_sha256, delivery_state
+) values ('d', 's', 'f', 'f', 1, now(), 'memory://', 'd', 'accepted');
+insert into feedback.response (
+    response_id, source_slug, source_record_ref, record_version, submitted_on_basis, received_at, delivery_id
+) select 'r' || number, 's', 'r' || number, 1, 'declared', now(), 'd'
+from generate_series(1, {TEXT_COUNT}) as number;
+insert into feedback.comment (
+    comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
+    text_sha256, comment_text, redaction_version, delivery_id, record_number
+) select 'c' || number, 'r' || number, 's', 'r' || number, 'why', 'open', 'text', 't' || number,
+    '[PERSON] was kind on ward ' || number || ', call 111, waited 45 minutes', '1', 'd', number
+from generate_series(1, {TEXT_COUNT}) as number;
+insert into restricted.comment_original select comment_id, 'original' from feedback.comment;
+insert into feedback.comment
+select 'blank', 'r1', 's', 'r1', 'more', 'open', 'blank', 'empty', '', 0, '1', null, 'd', 1, now();
+insert into analysis.text_language
+select 't' || number, 'en', 0.9, 'detected', '1', now() from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.embedding
+select 't' || number, 'encoder+1', {EMBEDDING}, now() from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.sentiment
+select 't' || number, 'open', 'sentiment+1', 'encoder+1',
+    (array['negative', 'neutral', 'positive'])[1 + mod(number, 3)], mod(number, 3) - 1, 0.8, now()
+from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.topic_reading
+select 't' || number, 'open', 'topics+1', 'encoder+1', mod(number, 2), now()
+from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.topic_mention
+select text_sha256, question_intent, topic_model_version, 'staff', 0.7 from analysis.topic_reading
+where topic_count = 1;
+insert into analysis.theme select 'theme_' || number, 'A theme' from generate_series(1, 4) as number;
+insert into analysis.theme_set
+values ('set', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, true, now());
+insert into analysis.theme_set_member
+select 'set', 'theme_' || number, '[1,0]', array['kind'], array['t1'], 3, null, null
+from generate_series(1, 3) as number;
+insert into analysis.theme_assignment
+select 't' || number, 'set', case when mod(number, 4) > 0 then 'theme_' || mod(number, 4) end, 0.5, now()
+from generate_series(1, {TEXT_COUNT}) as number;
+"""
+
+
+def _says(number: int, text: str) -> str:
+    return f"update feedback.comment set comment_text = '{text}' where comment_id = 'c{number}'"
+
+
+DEFECTIVE_TEXTS = {
+    "FB-ANA-001": (_says(1, "write to jo.bloggs+nhs@mail.example.org please"), 1),
+    "FB-ANA-002": (
+        # 943 476 5919 and 9434765919 have a valid check digit, the third has not.
+        ";".join(
+            (_says(2, "my number is 943 476 5919"), _says(3, "9434765919"), _says(4, "order 9434765918"))
+        ),
+        2,
+    ),
+    "FB-ANA-003": (_says(5, "jag heter så, 19811228-9874") + ";" + _says(6, "811228-9874"), 2),
+    "FB-ANA-004": (_says(7, "ring me on 07700 900123"), 1),
+    "FB-ANA-005": ("delete from restricted.comment_original where comment_id = 'c8'", 1),
+    "FB-ANA-010": ("delete from analysis.text_language where text_sha256 = 't9'", 1),
+    "FB-ANA-011": (
+        "update analysis.text_language set language_basis = 'undetermined' where text_sha256 = 't10'",
+        1,
+    ),
+    "FB-ANA-013": ("update analysis.text_language set language_code = 'fi' where text_sha256 = 't11'", 1),
+    "FB-ANA-014": ("update analysis.text_language set language_confidence = 87 where text_sha256 = 't12'", 1),
+    "FB-ANA-020": ("delete from analysis.embedding where text_sha256 = 't13'", 1),
+    "FB-ANA-021": ("update analysis.embedding set embedding = '[1,0,0]' where text_sha256 = 't14'", 1),
+    "FB-ANA-022": (
+        "update analysis.embedding set embedding = '[0,0,0,0,0,0,0,0]' where text_sha256 = 't15'",
+        1,
+    ),
+    "FB-ANA-030": ("delete from analysis.sentiment where text_sha256 = 't16'", 1),
+    "FB-ANA-031": ("update analysis.sentiment set encoder_version = 'old' where text_sha256 = 't17'", 1),
+    "FB-ANA-033": (
+        "update analysis.sentiment set sentiment_label = 'very_negative', sentiment_score = 0.4 "
+        "where text_sha256 = 't18'",
+        1,
+    ),
+    "FB-ANA-040": ("delete from analysis.topic_reading where text_sha256 = 't20'", 1),
+    "FB-ANA-041": ("update analysis.topic_reading set encoder_version = 'old' where text_sha256 = 't21'", 1),
+    "FB-ANA-042": ("delete from analysis.topic_mention where text_sha256 = 't23'", 1),
+    "FB-ANA-050": ("delete from analysis.theme_assignment where text_sha256 = 't24'", 1),
+    "FB-ANA-051": (
+        "update analysis.theme_assignment set theme_slug = 'theme_4' where text_sha256 = 't25'",
+        1,
+    ),
+}
+
+# Defects of one analysis that do not stand in one another's way, in the order in which they are planted.
+DEFECTIVE_ANALYSES = (
+    {
+        "FB-ANA-012": "update analysis.text_language "
+        "set language_code = null, language_basis = 'undetermined' "
+        "where length(text_sha256) < 4 and text_sha256 > 't5'",
+        "FB-ANA-023": "update analysis.embedding set embedding = '[1,0,0,0,0,0,0,0]'",
+        "FB-ANA-034": "update analysis.sentiment set sentiment_label = 'positive', sentiment_score = 0.5",
+        "FB-ANA-032": "alter table analysis.sentiment drop constraint sentiment_sentiment_score_check;"
+        "update analysis.sentiment set sentiment_score = 5 where text_sha256 = 't130'",
+        "FB-ANA-043": "update analysis.topic_reading set topic_count = 0; delete from analysis.topic_mention",
+        "FB-ANA-052": "update analysis.theme_assignment set theme_slug = null where text_sha256 > 't13'",
+    },
+    {"FB-ANA-053": "update analysis.theme_assignment set theme_slug = 'theme_1'"},
+)
+
+
+def _run(settings, **parameters):
+    outcomes = run_gate(
+        settings,
+        "analysis",
+        GateSubject("encoder+1", parameters={**VERSIONS, "theme_set_id": "set", **parameters}),
+        "run",
+    )
+    return {outcome.check_id: outcome for outcome in outcomes}
+
+
+@pytest.fixture(scope="module")
+def clean_outcomes(shared_warehouse, execute):
+    execute(shared_warehouse, CLEAN)
+    return _run(shared_warehouse)
+
+
+@pytest.fixture(scope="module")
+def defective_outcomes(shared_warehouse, execute, clean_outcomes):
+    execute(shared_warehouse, ";".join(statement for statement, _ in DEFECTIVE_TEXTS.values()))
+    return _run(shared_warehouse)
+
+
+def test_every_analysis_check_has_a_defect_that_it_must_find():
+    of_shares = [check_id for defects in DEFECTIVE_ANALYSES for check_id in defects]
+    assert sorted([*DEFECTIVE_TEXTS, *of_shares]) == ANALYSIS_CHECKS
+
+
+@pytest.mark.parametrize("check_id", ANALYSIS_CHECKS)
+def test_clean_analysis_passes_every_check(clean_outcomes, check_id):
+    outcome = clean_outcomes[check_id]
+    assert (outcome.outcome, outcome.unexpected_count or 0) == ("passed", 0)
+
+
+@pytest.mark.parametrize("check_id", sorted(DEFECTIVE_TEXTS))
+def test_planted_text_is_found_and_no_other(defective_outcomes, check_id):
+    outcome = defective_outcomes[check_id]
+    assert (outcome.outcome, outcome.unexpected_count) == ("failed", DEFECTIVE_TEXTS[check_id][1])
+
+
+def test_planted_share_or_scale_is_found(warehouse, execute):
+    execute(warehouse, CLEAN)
+    found: set[str] = set()
+    for defects in DEFECTIVE_ANALYSES:
+        execute(warehouse, *defects.values())
+        outcomes = _run(warehouse)
+        found |= {check_id for check_id in defects if outcomes[check_id].outcome == "failed"}
+    assert sorted(found) == sorted(check_id for defects in DEFECTIVE_ANALYSES for check_id in defects)
+
+
+def test_no_identifier_or_comment_reaches_the_results(defective_outcomes, shared_warehouse, execute):
+    [(trail,)] = execute(
+        shared_warehouse, "select string_agg(to_jsonb(check_result)::text, ' ') from audit.check_result"
+    )
+    seen = trail + repr(defective_outcomes)
+    for secret in ("bloggs", "943 476", "9434765919", "9874", "900123", "was kind"):
+        assert secret not in seen
+
+
+def test_theme_checks_are_left_out_until_a_set_is_given(shared_warehouse, clean_outcomes):
+    outcomes = _run(shared_warehouse, theme_set_id=None)
+    assert not {check_id for check_id in outcomes if check_id >= "FB-ANA-050"}
+
+
+def test_warehouse_without_comments_passes_the_gate(warehouse):
+    outcomes = _run(warehouse)
+    assert {outcome.outcome for outcome in outcomes.values()} == {"passed"}

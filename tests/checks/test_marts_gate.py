@@ -1,0 +1,207 @@
+"""Every check of the marts gate finds what it is there for, and nothing in clean candidate marts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patient_feedback.checks.outcomes import gate_verdict
+from patient_feedback.checks.runner import GateSubject, run_gate
+from patient_feedback.checks.suites import load_checkpoint
+
+EXPECTATIONS = Path(__file__).resolve().parents[2] / "expectations"
+MARTS_CHECKS = sorted(
+    check.id for _, suite in load_checkpoint(EXPECTATIONS, "marts") for check in suite.checks
+)
+SLOT = "marts_green"
+
+CLEAN = f"""
+insert into landing.delivery (
+    delivery_id, source_slug, file_name, file_sha256, file_size_bytes, file_modified_at, landing_url,
+    declaration_sha256, delivery_state
+) values ('d', 's', 'f', 'f', 1, now(), 'memory://', 'd', 'accepted');
+insert into feedback.response (
+    response_id, source_slug, source_record_ref, record_version, is_withdrawn, organisation_slug,
+    service_slug, submitted_on, submitted_on_basis, received_at, delivery_id
+) select 'r' || number, 's', 'r' || number, 1, number = 100, 'north', 'maternity',
+    date '2024-03-05', 'declared', now(), 'd'
+from generate_series(1, 100) as number;
+insert into feedback.answer
+select response_id, 'fft', '2020', 'overall_experience', 1, '1', 'answered', false, 'd', 1
+from feedback.response;
+insert into feedback.comment (
+    comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
+    text_sha256, comment_text, redaction_version, delivery_id, record_number
+) select 'c' || number, 'r' || number, 's', 'r' || number, 'why', 'open', 'text', 't' || number,
+    'redacted words ' || number, '1', 'd', number
+from generate_series(1, 99) as number;
+insert into analysis.topic_reading values ('t1', 'open', 'topics+1', 'encoder+1', 1);
+insert into analysis.topic_mention values ('t1', 'open', 'topics+1', 'staff', 0.7);
+insert into analysis.theme values ('kindness', 'Kindness'), ('old_kindness', 'Old');
+update analysis.theme set theme_status = 'merged' where theme_slug = 'old_kindness';
+insert into analysis.theme_set values
+('set', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, true, now()),
+('older', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, false, now());
+create schema {SLOT};
+set local search_path = {SLOT}, public;
+create table fct_source_deliveries as
+select delivery_id, source_slug, delivery_state, landed_at, 100 as received_count, 95 as accepted_count,
+    2 as set_aside_count, 2 as duplicate_count, 1 as withdrawn_count
+from landing.delivery;
+create table fct_responses as select * from feedback.response where not is_withdrawn;
+create table fct_answers as select * from feedback.answer where response_id <> 'r100';
+create table fct_comments as
+select
+    comment.*, response.organisation_slug, response.service_slug, response.submitted_on,
+    'en' as language_code, 'analysed' as analysis_state, 'positive' as sentiment_label,
+    0.5::real as sentiment_score, 'sentiment+1' as sentiment_model_version, 'kindness' as primary_theme_slug,
+    'encoder+1' as embedding_model_version
+from feedback.comment inner join feedback.response using (response_id);
+create table fct_theme_mentions as
+select comment_id, primary_theme_slug as theme_slug, 0.6::real as theme_confidence, 'set' as theme_set_id,
+    sentiment_score
+from fct_comments;
+create table fct_topic_mentions as
+select 'c1' as comment_id, 'staff' as topic_slug, 0.7::real as topic_confidence,
+    'topics+1' as topic_model_version;
+create table rpt_fft_monthly (
+    month_start_on date, organisation_slug text, service_slug text, measure_slug text, numerator_count bigint,
+    denominator_count bigint, response_count bigint, share float, wilson_low float, wilson_high float,
+    cell_state text
+);
+insert into rpt_fft_monthly values
+('2024-03-01', 'all', 'all', 'fft_positive_share', 99, 99, 99, 1, 0.96, 1, 'value'),
+('2024-03-01', 'all', 'all', 'fft_negative_share', 0, 99, 99, 0, 0, 0.04, 'value'),
+('2024-04-01', 'all', 'all', 'fft_positive_share', 0, 0, 0, null, null, null, 'not_applicable'),
+('2024-03-01', 'north', 'ward', 'fft_positive_share', null, null, null, null, null, null, 'suppressed');
+create table rpt_sentiment_by_service as table rpt_fft_monthly;
+create table rpt_theme_trends_monthly as
+select *, 'kindness' as theme_slug from rpt_fft_monthly;
+"""
+
+# Defects of one slot that do not stand in one another's way: of columns, of rows, of lost deliveries, and
+# those that are only reported.
+DEFECTS = (
+    {
+        "FB-MRT-010": "alter table fct_responses drop column age_band",
+        "FB-MRT-020": "alter table fct_answers rename column value_code to code",
+        "FB-MRT-030": "alter table fct_comments drop column primary_theme_slug",
+        "FB-MRT-040": "alter table fct_theme_mentions drop column sentiment_score",
+        "FB-MRT-050": "alter table fct_topic_mentions drop column topic_model_version",
+    },
+    {
+        "FB-MRT-001": "update fct_source_deliveries set accepted_count = 94",
+        "FB-MRT-011": "delete from fct_responses where response_id = 'r1'",
+        "FB-MRT-012": "insert into fct_responses select * from feedback.response where is_withdrawn",
+        "FB-MRT-021": "update fct_answers set value_code = '2' where response_id = 'r1'",
+        "FB-MRT-031": "delete from fct_comments where comment_id = 'c1'",
+        "FB-MRT-032": "update fct_comments set comment_text = 'unredacted words' where comment_id = 'c2'",
+        "FB-MRT-033": "create view patient_experience.fct_comments as "
+        "select comment_id from fct_comments cross join generate_series(1, 3)",
+        "FB-MRT-035": "update fct_comments set sentiment_label = null where comment_id = 'c3'",
+        "FB-MRT-041": "update fct_theme_mentions set theme_set_id = 'older' where comment_id = 'c4'",
+        "FB-MRT-042": "update fct_theme_mentions set theme_confidence = 1.5 where comment_id = 'c5'",
+        "FB-MRT-043": "update fct_theme_mentions set theme_slug = 'old_kindness' where comment_id = 'c6'",
+        "FB-MRT-051": "update fct_topic_mentions set topic_slug = 'parking'",
+        "FB-MRT-052": "update fct_topic_mentions set topic_confidence = -0.1",
+        "FB-MRT-060": "update rpt_fft_monthly set cell_state = 'shown' where cell_state = 'suppressed'",
+        "FB-MRT-061": "update rpt_sentiment_by_service set wilson_high = 0.9 where cell_state = 'suppressed'",
+        "FB-MRT-062": "update rpt_theme_trends_monthly set response_count = 4 where share = 0",
+        "FB-MRT-063": "update rpt_sentiment_by_service set wilson_low = null where share = 0",
+        "FB-MRT-064": "update rpt_sentiment_by_service set share = 0.97 where share = 1",
+        "FB-MRT-065": "update rpt_theme_trends_monthly set wilson_low = 0.1 where share = 0",
+        "FB-MRT-070": "update rpt_fft_monthly set numerator_count = 98, share = 98 / 99.0 where share = 1",
+    },
+    {"FB-MRT-002": "delete from fct_source_deliveries"},
+    {
+        "FB-MRT-003": "update fct_source_deliveries "
+        "set delivery_state = 'landed', landed_at = now() - interval '2 days'",
+        "FB-MRT-034": "update fct_comments set analysis_state = 'pending' where comment_id = 'c1'",
+    },
+)
+CHECKS_WITH_DEFECTS = sorted(check_id for defects in DEFECTS for check_id in defects)
+REPORTED_ONLY = {"FB-MRT-003", "FB-MRT-034"}
+
+
+def _run(settings):
+    return run_gate(settings, "marts", GateSubject(SLOT, schema=SLOT), "run")
+
+
+@pytest.fixture(scope="module")
+def marts(shared_warehouse, execute):
+    execute(shared_warehouse, CLEAN)
+    return shared_warehouse
+
+
+@pytest.fixture(scope="module")
+def clean_outcomes(marts):
+    return {outcome.check_id: outcome for outcome in _run(marts)}
+
+
+@pytest.fixture(scope="module")
+def outcomes_of_defects(marts, clean_outcomes, execute):
+    """Each group of defects planted in a copy of the clean slot, judged by the whole gate."""
+    return [_judge(marts, execute, defects) for defects in DEFECTS]
+
+
+def _judge(settings, execute, defects):
+    tables = [
+        name for (name,) in execute(settings, f"select tablename from pg_tables where schemaname = '{SLOT}'")
+    ]
+    execute(
+        settings,
+        f"alter schema {SLOT} rename to clean",
+        f"create schema {SLOT}",
+        *(f"create table {SLOT}.{table} as table clean.{table}" for table in tables),
+        f"set local search_path = {SLOT}, public",
+        *defects.values(),
+    )
+    try:
+        return _run(settings)
+    finally:
+        execute(settings, f"drop schema {SLOT} cascade", f"alter schema clean rename to {SLOT}")
+
+
+def test_every_marts_check_has_a_defect_that_it_must_find():
+    assert CHECKS_WITH_DEFECTS == MARTS_CHECKS
+
+
+@pytest.mark.parametrize("check_id", MARTS_CHECKS)
+def test_clean_marts_pass_every_check(clean_outcomes, check_id):
+    outcome = clean_outcomes[check_id]
+    assert (outcome.outcome, outcome.unexpected_count or 0) == ("passed", 0)
+
+
+@pytest.mark.parametrize("check_id", CHECKS_WITH_DEFECTS)
+def test_planted_defect_is_found(outcomes_of_defects, check_id):
+    [outcomes] = [
+        outcomes
+        for defects, outcomes in zip(DEFECTS, outcomes_of_defects, strict=True)
+        if check_id in defects
+    ]
+    found = {one.check_id: one for one in outcomes}[check_id]
+    assert found.outcome == "failed"
+    if found.unexpected_rows_sql is not None:
+        assert found.unexpected_count == 1
+    is_stopping = check_id in {one.check_id for one in gate_verdict(outcomes).stopping}
+    assert is_stopping == (check_id not in REPORTED_ONLY)
+
+
+def test_defects_that_are_only_reported_leave_the_gate_open(outcomes_of_defects):
+    assert [gate_verdict(outcomes).is_open for outcomes in outcomes_of_defects] == [False, False, False, True]
+
+
+def test_first_publication_has_nothing_to_be_compared_with(clean_outcomes):
+    assert clean_outcomes["FB-MRT-033"].outcome_note == "observed 99"
+
+
+def test_mart_that_was_not_built_shuts_the_gate(marts, clean_outcomes, execute):
+    execute(marts, f"alter table {SLOT}.fct_answers rename to fct_replies")
+    try:
+        outcomes = _run(marts)
+    finally:
+        execute(marts, f"alter table {SLOT}.fct_replies rename to fct_answers")
+    verdict = gate_verdict(outcomes)
+    assert not verdict.is_open
+    assert {one.check_id for one in verdict.undecided} == {"FB-MRT-020", "FB-MRT-021"}
