@@ -12,7 +12,10 @@ import yaml
 
 FIRST_DAY = date(2024, 10, 1)
 LAST_DAY = date(2026, 9, 30)
-HINTS = ("topic", "sentiment", "question", "services", "period", "speaker", "identifiers", "subjects", "severity", "status")
+HINTS = (
+    "topic", "sentiment", "question", "services", "period", "speaker", "identifiers", "subjects", "severity",
+    "status",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Bank:
-    """`fft`, `survey_sv`, `survey_en`, `complaints`: entries in file order; `repeated`: texts that may recur."""
+    """The entries by source, in file order; `repeated` holds the texts that may recur."""
 
     fft: tuple[Entry, ...]
     survey_sv: tuple[Entry, ...]
@@ -54,7 +57,7 @@ class Bank:
 
 
 def load_bank(folder: Path) -> Bank:
-    """Return the comments of all files of `folder`; the start of a file's name says which source it is for."""
+    """Return the comments of all files of `folder`; a file's name begins with its source."""
 
     def entries(prefix: str) -> tuple[Entry, ...]:
         return tuple(entry for path in sorted(folder.glob(f"{prefix}*.yml")) for entry in _entries(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,20 +17,23 @@ SOURCE_SLUG = "care_board_complaints"
 SEED = 20241003
 COLUMNS = (
     "Complaint ref", "Version", "Date received", "Organisation", "Service", "Subjects", "Severity", "Status",
-    "Received by", "Made by", "Description", "Age band", "Sex", "First language", "IMD quintile", "Disability",
+    "Received by", "Made by", "Description", "Age band", "Sex", "First language", "IMD quintile",
+    "Disability",
 )  # fmt: skip
 STATUSES = {"Closed - upheld": 30, "Closed - partly upheld": 35, "Closed - not upheld": 15, "Open": 20}
+MADE_BY = {"Patient": 60, "Relative or carer": 35, "Advocate": 5}
 Row = dict[str, Any]
 
 
 def make_complaints(bank: Bank, into: Path, planting: Planting) -> None:
     """Write the two workbooks below `into`/care_board_complaints and note what was planted in them."""
-    random = Random(SEED)
-    drawn = sorted(((_day(random, entry), order, entry) for order, entry in enumerate(bank.complaints)), key=lambda each: each[:2])
+    random = Random(SEED)  # noqa: S311 - seeded, so that the files come out the same
+    drawn = [(_day(random, entry), order, entry) for order, entry in enumerate(bank.complaints)]
     files: dict[str, list[Row]] = {"complaints_2024_25.xlsx": [], "complaints_2025_26.xlsx": []}
-    for number, (day, _, entry) in enumerate(drawn, start=1):
+    for number, (day, _, entry) in enumerate(sorted(drawn, key=lambda each: each[:2]), start=1):
         row = _row(random, number, day, entry)
-        files["complaints_2024_25.xlsx" if day < datetime(2025, 10, 1) else "complaints_2025_26.xlsx"].append(row)
+        name = "complaints_2024_25.xlsx" if day < date(2025, 10, 1) else "complaints_2025_26.xlsx"
+        files[name].append(row)
         planting.add_identifiers(SOURCE_SLUG, row["Complaint ref"], entry.identifiers)
     _plant_defects(random, files, planting)
     for name, rows in files.items():
@@ -38,12 +41,11 @@ def make_complaints(bank: Bank, into: Path, planting: Planting) -> None:
         write_workbook(into / "care_board_complaints" / name, "Complaints", COLUMNS, cells)
 
 
-def _day(random: Random, entry: Entry) -> datetime:
-    day = entry.since + timedelta(days=random.randrange((entry.until - entry.since).days + 1))
-    return datetime(day.year, day.month, day.day)
+def _day(random: Random, entry: Entry) -> date:
+    return entry.since + timedelta(days=random.randrange((entry.until - entry.since).days + 1))
 
 
-def _row(random: Random, number: int, day: datetime, entry: Entry) -> Row:
+def _row(random: Random, number: int, day: date, entry: Entry) -> Row:
     code = random.choice(entry.services)
     service = SERVICES[code]
     person = draw_person(random, code, entry)
@@ -57,7 +59,7 @@ def _row(random: Random, number: int, day: datetime, entry: Entry) -> Row:
         "Severity": entry.severity,
         "Status": entry.status or pick(random, STATUSES),
         "Received by": pick(random, {"E-mail": 45, "Web form": 30, "Letter": 15, "Phone": 10}),
-        "Made by": entry.speaker.get("made_by", "") or pick(random, {"Patient": 60, "Relative or carer": 35, "Advocate": 5}),
+        "Made by": pick(random, MADE_BY),
         "Description": entry.text,
         "Age band": person.age_band or None,
         "Sex": person.sex or None,
@@ -84,11 +86,16 @@ def _plant_defects(random: Random, files: dict[str, list[Row]], planting: Planti
         files[name].append(again)
         noted.append((name, again, defect))
 
+    for name, rows in files.items():
+        for row in rows:
+            if row["Status"] == "Withdrawn":
+                taken.add(row["Complaint ref"])
+                noted.append((name, row, "withdrawn"))
     change(first, "withdrawn", Status="Withdrawn")
     change(second, "withdrawn", Status="Withdrawn")
     change(second, "withdrawn", Status="Withdrawn")
-    send_again(change(first, "withdrawn_later", Status="Open"), second, "withdrawn_later", Version=2, Status="Withdrawn")
-    send_again(change(first, "edited_later", Status="Open"), second, "edited_later", Version=2, Status="Closed - upheld")
+    for defect, status in (("withdrawn_later", "Withdrawn"), ("edited_later", "Closed - upheld")):
+        send_again(change(first, defect, Status="Open"), second, defect, Version=2, Status=status)
     change(first, "spreadsheet_error", Service="#REF!")
     change(second, "spreadsheet_error", Service="#REF!")
     send_again(change(second, "duplicate_row"), second, "duplicate_row")

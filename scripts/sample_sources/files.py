@@ -8,11 +8,11 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-FIXED_TIME = datetime(2026, 10, 1, 6, 0, 0)
+FIXED_TIME = (2026, 10, 1, 6, 0, 0)
 CREATED_OR_MODIFIED = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
 
@@ -35,7 +35,7 @@ def json_line(record: dict[str, Any]) -> str:
 
 
 def write_workbook(path: Path, sheet: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a workbook of one sheet; a `datetime` becomes a date cell, a text that begins with = stays text."""
+    """Write a workbook of one sheet; a `date` becomes a date cell, text that begins with = stays text."""
     from openpyxl import Workbook
 
     workbook = Workbook()
@@ -45,7 +45,7 @@ def write_workbook(path: Path, sheet: str, columns: Sequence[str], rows: Iterabl
     for row in rows:
         page.append(list(row))
         for cell, value in zip(page[page.max_row], row, strict=True):
-            if isinstance(value, datetime):
+            if isinstance(value, date):
                 cell.number_format = "dd/mm/yyyy"
             elif isinstance(value, str) and value.startswith("="):
                 cell.data_type = "s"
@@ -58,14 +58,14 @@ def write_workbook(path: Path, sheet: str, columns: Sequence[str], rows: Iterabl
 
 def _without_time(workbook: io.BytesIO) -> bytes:
     """Return the workbook with fixed dates, stored uncompressed: zlib's output differs between builds."""
-    stamp = FIXED_TIME.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    stamp = b"%d-%02d-%02dT%02d:%02d:%02dZ" % FIXED_TIME
     target = io.BytesIO()
     with zipfile.ZipFile(workbook) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as fixed:
         for name in sorted(source.namelist(), key=lambda name: (name != "[Content_Types].xml", name)):
             content = source.read(name)
             if name == "docProps/core.xml":
                 content = CREATED_OR_MODIFIED.sub(rb"\g<1>" + stamp, content)
-            entry = zipfile.ZipInfo(name, date_time=FIXED_TIME.timetuple()[:6])
+            entry = zipfile.ZipInfo(name, date_time=FIXED_TIME)
             entry.create_system = 0
             fixed.writestr(entry, content)
     return target.getvalue()

@@ -15,12 +15,14 @@ from sample_sources.people import draw_person, pick
 from sample_sources.planting import PlantedDefect, Planting
 
 SOURCE_SLUG = "riverside_fft"
-SEED = 20241001
+SEED = 20241090
+"""Chosen so that only rows with planted dates look doubtful beside their neighbours: a test says if not."""
 RESPONDENTS = 690
 COLUMNS = (
-    "Comment ID", "Respondent ID", "Trust", "Date", "Service", "Team", "Collected by", "FFT answer", "Question",
-    "Comment", "Age band", "Sex", "Ethnic group", "First language", "IMD quintile", "Disability",
+    "Comment ID", "Respondent ID", "Trust", "Date", "Service", "Team", "Collected by", "FFT answer",
+    "Question", "Comment", "Age band", "Sex", "Ethnic group", "First language", "IMD quintile", "Disability",
 )  # fmt: skip
+TYPOGRAPHIC_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 GOOD = "What was good about your care?"
 IMPROVE = "What could we have done better?"
 PHONE_CHANGE = date(2025, 11, 1)
@@ -58,7 +60,7 @@ RATINGS = {
     "very_negative": {"4": 12, "5": 88},
 }
 WITHOUT_COMMENT = {"1": 70, "2": 18, "3": 5, "4": 2, "5": 2, "6": 3}
-WITHOUT_COMMENT_AFTER_PHONE_CHANGE = {"1": 28, "2": 20, "3": 14, "4": 20, "5": 16, "6": 2}
+WITHOUT_COMMENT_AFTER_PHONE_CHANGE = {"1": 16, "2": 14, "3": 18, "4": 28, "5": 22, "6": 2}
 
 
 @dataclass
@@ -75,20 +77,21 @@ class Return:
 
 def make_friends_and_family(bank: Bank, into: Path, planting: Planting) -> None:
     """Write the quarterly files below `into`/riverside_fft and note what was planted in them."""
-    random = Random(SEED)
+    random = Random(SEED)  # noqa: S311 - seeded, so that the files come out the same
     returns = sorted(_returns(random, bank), key=lambda each: (each.day, each.service))
     files: dict[str, list[dict[str, str]]] = defaultdict(list)
     for number, each in enumerate(returns, start=10_001):
         rows = _rows(random, number, each)
         files[_file_name(each.day)] += rows
         for question, entry in each.entries:
-            planting.add_identifiers(SOURCE_SLUG, f"RV{number}-{'Q1' if question == 'good' else 'Q2'}", entry.identifiers)
+            ref = f"RV{number}-Q1" if question == "good" else f"RV{number}-Q2"
+            planting.add_identifiers(SOURCE_SLUG, ref, entry.identifiers)
     plant_defects(random, files, planting, SOURCE_SLUG)
     for name, rows in files.items():
         encoding = {"fft_2025_q1.csv": "cp1252", "fft_2025_q3.csv": "utf-8-sig"}.get(name, "utf-8")
         if encoding == "cp1252":
             planting.defects.append(PlantedDefect(SOURCE_SLUG, name, 0, "", "other_encoding"))
-            rows = [row | {"Comment": row["Comment"].replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")} for row in rows]
+            rows = [row | {"Comment": row["Comment"].replace("'", TYPOGRAPHIC_APOSTROPHE)} for row in rows]
         write_csv(into / "riverside_fft" / name, COLUMNS, [_cells(row) for row in rows], encoding)
 
 
@@ -101,7 +104,8 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
         partner = _partner(random, each, good)
         if partner:
             partner.improve, partner.entries = each.improve, partner.entries + each.entries
-            if each.entries[0][1].sentiment == "negative" and partner.rating == "1" and random.random() < 0.35:
+            is_critical = each.entries[0][1].sentiment == "negative"
+            if is_critical and partner.rating == "1" and random.random() < 0.35:
                 partner.rating = "2"
         else:
             alone.append(each)
@@ -112,15 +116,19 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
 
 
 def _placed(random: Random, entry: Entry, question: str) -> Return:
-    service = random.choice(entry.services) if entry.services else pick(random, {code: each.weight for code, each in SERVICES.items()})
+    service = random.choice(entry.services) if entry.services else _service(random)
     day = entry.since + timedelta(days=random.randrange((entry.until - entry.since).days + 1))
     each = Return(service, day, pick(random, RATINGS[entry.sentiment]), entries=((question, entry),))
     setattr(each, question, entry.text)
     return each
 
 
+def _service(random: Random) -> str:
+    return pick(random, {code: service.weight for code, service in SERVICES.items()})
+
+
 def _partner(random: Random, each: Return, good: list[Return]) -> Return | None:
-    """Return a contented respondent of the same service for a wish, so that praise and wish stand together."""
+    """Return a contented respondent of the same service, whose praise and this wish then stand together."""
     entry = each.entries[0][1]
     chance = {"neutral": 0.9, "negative": 0.75}.get(entry.sentiment, 0.0)
     if entry.has_period or entry.has_own_voice or random.random() >= chance:
@@ -144,10 +152,11 @@ def _fill(random: Random, each: Return, bank: Bank) -> None:
 
 
 def _without_comment(random: Random, bank: Bank) -> Return:
-    service = pick(random, {code: each.weight for code, each in SERVICES.items()})
+    service = _service(random)
     day = FIRST_DAY + timedelta(days=random.randrange((LAST_DAY - FIRST_DAY).days + 1))
     is_worse = service == "utc" and day >= PHONE_CHANGE
-    each = Return(service, day, pick(random, WITHOUT_COMMENT_AFTER_PHONE_CHANGE if is_worse else WITHOUT_COMMENT))
+    ratings = WITHOUT_COMMENT_AFTER_PHONE_CHANGE if is_worse else WITHOUT_COMMENT
+    each = Return(service, day, pick(random, ratings))
     _fill(random, each, bank)
     return each
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from random import Random
 
 from sample_sources.planting import PlantedDefect, Planting
 
 Row = dict[str, str]
 Files = dict[str, list[Row]]
-NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+UNTIDY_SERVICE = "Community\N{NO-BREAK SPACE}Nursing"
 
 
 def plant_defects(random: Random, files: Files, planting: Planting, source_slug: str) -> None:
@@ -30,26 +29,32 @@ class Planter:
         self._change_respondents("undocumented_rating", 7, "", {"FFT answer": "7"})
         self._plant_month_first_dates()
         self._plant_swapped_dates()
-        self._change_respondents("no_break_space_in_service", 5, "Community Nursing", {"Service": f"Community{NO_BREAK_SPACE}Nursing"})
+        self._change_respondents(
+            "no_break_space_in_service", 5, "Community Nursing", {"Service": UNTIDY_SERVICE}
+        )
         self._plant_doubtful_dates()
         self._change_respondents("future_date", 1, "", {"Date": "14/03/2062"})
         self._change_respondents("unreadable_date", 1, "", {"Date": "31/06/2025"})
         self._change_respondents("unreadable_date", 1, "", {"Date": "see card"})
         self._change_respondents("spreadsheet_error", 2, "", {"Team": "#N/A"})
         self._change_respondents("unknown_attribute_value", 2, "", {"IMD quintile": "11"})
-        self._change_rows("rating_differs_within_response", 2, {"FFT answer": "5"}, lambda row: row["FFT answer"] == "1")
-        self._change_rows("question_spelling_variant", 4, {"Question": "What could we have done\nbetter?"}, lambda row: row["Comment ID"].endswith("Q2"))
+        self._change_rows("rating_differs_within_response", 2, {"FFT answer": "5"}, _is_very_good)
         self._change_rows(
-            "undeclared_question", 2,
-            {"Question": "Is there anything else you would like to tell us?"}, lambda row: row["Comment ID"].endswith("Q2"),
-        )  # fmt: skip
-        self._change_rows("missing_record_ref", 1, {"Comment ID": ""}, lambda row: True)
+            "question_spelling_variant", 4, {"Question": "What could we have done\nbetter?"}, _is_second
+        )
+        self._change_rows(
+            "undeclared_question",
+            2,
+            {"Question": "Is there anything else you would like to tell us?"},
+            _is_second,
+        )
+        self._change_rows("missing_record_ref", 1, {"Comment ID": ""}, _is_any)
         for comment in HTML_COMMENTS:
             self._change_rows("markup_in_comment", 1, {"Comment": comment}, _is_replaceable)
         for comment in FORMULA_COMMENTS:
             self._change_rows("formula_in_comment", 1, {"Comment": comment}, _is_replaceable)
-        self._change_rows("sql_in_comment", 1, {"Comment": "Robert'); DROP TABLE patients;-- (my grandson says hello)"}, _is_replaceable)
-        self._change_rows("control_character_in_comment", 1, {"Comment": "Kind nurses\x0band a warm room"}, _is_replaceable)
+        self._change_rows("sql_in_comment", 1, {"Comment": SQL_COMMENT}, _is_replaceable)
+        self._change_rows("control_character_in_comment", 1, {"Comment": CONTROL_COMMENT}, _is_replaceable)
         for comment in DAMAGED_COMMENTS:
             self._change_rows("damaged_encoding_in_comment", 1, {"Comment": comment}, _is_replaceable)
         self._change_rows("spreadsheet_error_in_comment", 1, {"Comment": "#NAME?"}, _is_replaceable)
@@ -67,7 +72,10 @@ class Planter:
         ]
 
     def _pick(self, suits: Callable[[Row], bool]) -> tuple[str, Row]:
-        name, row = self.random.choice(self._untaken(suits))
+        untaken = self._untaken(suits)
+        if not untaken:
+            raise ValueError("No row is left that suits a defect: add comments to the bank, or change SEED.")
+        name, row = self.random.choice(untaken)
         self.taken.add(row["Respondent ID"])
         return name, row
 
@@ -88,7 +96,7 @@ class Planter:
             self.noted.append((name, row, defect))
 
     def _plant_month_first_dates(self) -> None:
-        """One service's export wrote the month first in the last quarter of 2025; these have no other reading."""
+        """One service's export wrote the month first in late 2025; these dates have no other reading."""
         for _ in range(6):
             name, picked = self._pick(
                 lambda row: row["Service"] == "Outpatients" and row["Date"].endswith("/2025")
@@ -102,7 +110,11 @@ class Planter:
         """The two rows of one respondent bear the same date with day and month swapped; both are valid."""
         for _ in range(5):
             name, picked = self._pick(
-                lambda row: row["Service"] == "Maternity" and int(row["Date"][:2]) <= 12 and row["Date"][:2] != row["Date"][3:5]
+                lambda row: (
+                    row["Service"] == "Maternity"
+                    and int(row["Date"][:2]) <= 12
+                    and row["Date"][:2] != row["Date"][3:5]
+                )
             )
             first, second = self._rows_of(name, picked["Respondent ID"])
             second["Date"] = _month_first(second["Date"])
@@ -112,8 +124,8 @@ class Planter:
         """Both rows bear the month first, and the date also reads day first: only the neighbours tell."""
         for _ in range(2):
             name, picked = self._pick(
-                lambda row: row["Service"] == "Outpatients" and row["Date"].endswith("/2025")
-                and int(row["Date"][:2]) <= 9 and int(row["Date"][3:5]) >= 11 and int(row["Date"][3:5]) != int(row["Date"][:2])
+                lambda row: row["Date"].endswith("/2025")
+                and int(row["Date"][:2]) <= 9 and int(row["Date"][3:5]) >= 11
             )  # fmt: skip
             for row in self._rows_of(name, picked["Respondent ID"]):
                 row["Date"] = _month_first(row["Date"])
@@ -134,7 +146,7 @@ class Planter:
     def _repeat_rows(self) -> None:
         names = sorted(self.files)
         for _ in range(3):
-            name, row = self._pick(lambda row: True)
+            name, row = self._pick(_is_any)
             self._append(name, dict(row), "duplicate_row")
         for _ in range(2):
             name, row = self._pick(lambda row: not row["Date"].endswith("2026"))
@@ -151,9 +163,13 @@ class Planter:
     def _note(self) -> None:
         for name, noted, defect in self.noted:
             number = next(number for number, row in enumerate(self.files[name], start=1) if row is noted)
-            self.planting.defects.append(PlantedDefect(self.source_slug, name, number, noted["Comment ID"], defect))
+            self.planting.defects.append(
+                PlantedDefect(self.source_slug, name, number, noted["Comment ID"], defect)
+            )
 
 
+SQL_COMMENT = "Robert'); DROP TABLE patients;-- (my grandson says hello)"
+CONTROL_COMMENT = "Kind nurses\x0band a warm room"
 HTML_COMMENTS = (
     "<p>Staff were <b>brilliant</b>, thank you</p>",
     "Website kept saying <br/> instead of a new line <br/> but I got there in the end",
@@ -170,10 +186,27 @@ FORMULA_COMMENTS = (
 )
 
 
+REPLACEABLE = frozenset(
+    ("", "did not answer", "nothing", "very good", "good", "no", "none", "excellent", "all good")
+)
+
+
 def _is_replaceable(row: Row) -> bool:
     """True where the comment is one that many give, so that no hand-written one is lost."""
-    return row["Comment"].strip().lower() in {"", "did not answer", "nothing", "very good", "good", "no", "none", "excellent", "all good"}
+    return row["Comment"].strip().lower() in REPLACEABLE
+
+
+def _is_any(_: Row) -> bool:
+    return True
+
+
+def _is_second(row: Row) -> bool:
+    return row["Comment ID"].endswith("Q2")
+
+
+def _is_very_good(row: Row) -> bool:
+    return row["FFT answer"] == "1"
 
 
 def _month_first(text: str) -> str:
-    return datetime.strptime(text, "%d/%m/%Y").strftime("%m/%d/%Y")
+    return "/".join((text[3:5], text[:2], text[6:]))

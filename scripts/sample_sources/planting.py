@@ -8,7 +8,6 @@ from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-
 CHECK_OF_DEFECT = {
     "other_encoding": "FB-LND-005",
     "unknown_column": "FB-LND-006",
@@ -47,7 +46,7 @@ CHECK_OF_DEFECT = {
 
 @dataclass(frozen=True)
 class PlantedDefect:
-    """`record_number` counts the records of the file from 1, its header not counted; 0 is the file as a whole."""
+    """`record_number` counts the records of the file from 1, without its header; 0 is the file as a whole."""
 
     source_slug: str
     file_name: str
@@ -76,12 +75,16 @@ class Planting:
 
     def add_identifiers(self, source_slug: str, record_ref: str, found: Mapping[str, Sequence[str]]) -> None:
         for entity, values in found.items():
-            self.identifiers += [PlantedIdentifier(source_slug, record_ref, entity, value) for value in values]
+            self.identifiers += [
+                PlantedIdentifier(source_slug, record_ref, entity, value) for value in values
+            ]
 
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         defects = sorted((*astuple(defect), defect.check_id) for defect in self.defects)
-        _write(folder / "defects.csv", [*(column.name for column in fields(PlantedDefect)), "check_id"], defects)
+        _write(
+            folder / "defects.csv", [*(column.name for column in fields(PlantedDefect)), "check_id"], defects
+        )
         identifiers = sorted(astuple(identifier) for identifier in self.identifiers)
         _write(folder / "identifiers.csv", [column.name for column in fields(PlantedIdentifier)], identifiers)
 

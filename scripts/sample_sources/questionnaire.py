@@ -1,4 +1,4 @@
-"""A Swedish region's questionnaire: two JSON Lines files, one line per return, closed items and two comments."""
+"""A Swedish region's questionnaire: two JSON Lines files, a return per line, closed items and comments."""
 
 from __future__ import annotations
 
@@ -19,14 +19,34 @@ SEED = 20241002
 RETURNS = 300
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 SERVICES = {
-    "vardcentral": ("Vårdcentral", 80), "barnmorska": ("Barnmorskemottagning", 110), "ortopedi": ("Ortopedmottagning", 45),
-    "psykiatri": ("Psykiatrimottagning", 35), "diabetes": ("Diabetesmottagning", 40), "digital": ("Digital vård", 30),
-}  # fmt: skip
+    "vardcentral": ("Vårdcentral", 80),
+    "barnmorska": ("Barnmorskemottagning", 110),
+    "ortopedi": ("Ortopedmottagning", 45),
+    "psykiatri": ("Psykiatrimottagning", 35),
+    "diabetes": ("Diabetesmottagning", 40),
+    "digital": ("Digital vård", 30),
+}
 SITES = {"Norrsjö": 55, "Älvbacka": 30, "Kvarnviken": 15}
-LANGUAGES = {"Svenska": 78, "Engelska": 5, "Arabiska": 5, "Somaliska": 3, "Dari": 3, "Tigrinja": 2, "Finska": 2, "Ukrainska": 2}
+LANGUAGES = {
+    "Svenska": 78,
+    "Engelska": 5,
+    "Arabiska": 5,
+    "Somaliska": 3,
+    "Dari": 3,
+    "Tigrinja": 2,
+    "Finska": 2,
+    "Ukrainska": 2,
+}
 SEXES = {"Female": "Kvinna", "Male": "Man", "Other": "Annat", "": None}
 YES_NO = {"Yes": "Ja", "No": "Nej", "": None}
-QUALITY = {"very_positive": 0.97, "positive": 0.85, "neutral": 0.68, "mixed": 0.55, "negative": 0.42, "very_negative": 0.15}
+QUALITY = {
+    "very_positive": 0.97,
+    "positive": 0.85,
+    "neutral": 0.68,
+    "mixed": 0.55,
+    "negative": 0.42,
+    "very_negative": 0.15,
+}
 DECISION_SUPPORT = date(2025, 10, 1)
 """The midwives begin to use decision support: the planted change for the better in shared decisions."""
 
@@ -44,22 +64,24 @@ class Return:
 
 def make_questionnaire(bank: Bank, into: Path, planting: Planting) -> None:
     """Write the two yearly files below `into`/norrsjo_questionnaire and note what was planted in them."""
-    random = Random(SEED)
+    random = Random(SEED)  # noqa: S311 - seeded, so that the files come out the same
     returns = sorted(_returns(random, bank), key=lambda each: (each.day, each.service))
     files: dict[str, list[dict[str, Any] | str]] = {"enkat_2025.jsonl": [], "enkat_2026.jsonl": []}
     for number, each in enumerate(returns, start=1):
         name = "enkat_2025.jsonl" if each.day < date(2025, 10, 1) else "enkat_2026.jsonl"
         record = _record(random, number, each)
+        if name == "enkat_2026.jsonl":
+            record["kampanj"] = "höst" if each.day.month >= 10 else "vår"
         files[name].append(record)
         for entry in each.entries:
             planting.add_identifiers(SOURCE_SLUG, record["svarsId"], entry.identifiers)
-    for record in files["enkat_2026.jsonl"]:
-        assert isinstance(record, dict)
-        record["kampanj"] = "höst" if record["inkommet"][5:7] in {"10", "11", "12"} else "vår"
     planting.defects.append(PlantedDefect(SOURCE_SLUG, "enkat_2026.jsonl", 0, "", "unknown_column"))
     _plant_defects(random, files, planting)
     for name, records in files.items():
-        write_lines(into / "norrsjo_questionnaire" / name, [r if isinstance(r, str) else json_line(r) for r in records])
+        write_lines(
+            into / "norrsjo_questionnaire" / name,
+            [r if isinstance(r, str) else json_line(r) for r in records],
+        )
 
 
 def _returns(random: Random, bank: Bank) -> list[Return]:
@@ -70,8 +92,17 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
             if entry.question == "good":
                 continue
             each = _placed(random, entry, is_english)
-            suited = [one for one in good if one.improve is None and one.quality < 0.9 and not one.entries[0].has_own_voice]
-            if entry.sentiment in {"neutral", "mixed", "negative"} and not entry.has_own_voice and suited and random.random() < 0.35:
+            suited = [
+                one
+                for one in good
+                if one.improve is None and one.quality < 0.9 and not one.entries[0].has_own_voice
+            ]
+            if (
+                entry.sentiment in {"neutral", "mixed", "negative"}
+                and not entry.has_own_voice
+                and suited
+                and random.random() < 0.35
+            ):
                 partner = random.choice(suited)
                 partner.improve, partner.quality = entry.text, (partner.quality + each.quality) / 2
                 partner.entries.append(entry)
@@ -92,7 +123,13 @@ def _returns(random: Random, bank: Bank) -> list[Return]:
 
 def _placed(random: Random, entry: Entry, is_english: bool) -> Return:
     service = random.choice(entry.services) if entry.services else _service(random)
-    each = Return(_day(random, entry.since, entry.until), service, QUALITY[entry.sentiment], entries=[entry], is_english=is_english)
+    each = Return(
+        _day(random, entry.since, entry.until),
+        service,
+        QUALITY[entry.sentiment],
+        entries=[entry],
+        is_english=is_english,
+    )
     setattr(each, "good" if entry.question == "good" else "improve", entry.text)
     return each
 
@@ -107,7 +144,15 @@ def _day(random: Random, since: date, until: date) -> date:
 
 def _record(random: Random, number: int, each: Return) -> dict[str, Any]:
     person = draw_person(random, each.service, each.entries[0] if each.entries else None, LANGUAGES)
-    moment = datetime(each.day.year, each.day.month, each.day.day, random.randrange(7, 23), random.randrange(60), random.randrange(60), tzinfo=STOCKHOLM)
+    moment = datetime(
+        each.day.year,
+        each.day.month,
+        each.day.day,
+        random.randrange(7, 23),
+        random.randrange(60),
+        random.randrange(60),
+        tzinfo=STOCKHOLM,
+    )
     shared = each.quality
     if each.service == "barnmorska":
         shared = min(1.0, each.quality * (0.8 if each.day < DECISION_SUPPORT else 1.15))
@@ -140,7 +185,8 @@ def _record(random: Random, number: int, each: Return) -> dict[str, Any]:
         "battre": each.improve,
         "aldersgrupp": person.age_band or None,
         "kon": SEXES[person.sex],
-        "sprak": ("Engelska" if each.is_english and person.language == "Svenska" else person.language) or None,
+        "sprak": ("Engelska" if each.is_english and person.language == "Svenska" else person.language)
+        or None,
         "omradesindex": int(person.quintile) if person.quintile else None,
         "funktionsnedsattning": YES_NO[person.disability],
     }
