@@ -60,7 +60,7 @@ echo "Installing the pinned requirements (once; a few minutes, about 2 GB on dis
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" ||
     fail "pip cannot install uv: is a package index within reach (pip config list)?"
 . scripts/index_settings.sh
-uv() { VIRTUAL_ENV="$PWD/.venv" UV_PROJECT_ENVIRONMENT= .venv/bin/uv pip "$@"; }
+uv() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip "$@"; }
 
 if [ -n "${TORCH_INDEX_URL:-}" ]; then
     uv install --requirements requirements-torch.txt --index-url "$TORCH_INDEX_URL"
@@ -70,7 +70,7 @@ fi
 for file in $files; do
     uv install --requirements "$file"
 done
-uv install --no-deps --editable .
+uv install --quiet --no-deps --editable .
 # shellcheck disable=SC2086
 fingerprint $files >".venv/.installed-$purpose"
 if [ "$purpose" = tests ]; then fingerprint requirements.txt >.venv/.installed-run; fi

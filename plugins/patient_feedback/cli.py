@@ -193,11 +193,20 @@ def train(
     labelled: Annotated[
         Path, typer.Option(help="A CSV with comments and their labels.", exists=True, dir_okay=False)
     ],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the heads; without it in place of the shipped ones.")
+    ] = None,
 ) -> None:
-    """Train the heads for sentiment and topics on labelled comments, and measure them."""
-    from patient_feedback.language.training import train_heads
+    """Train the heads for sentiment and topics on labelled comments, and measure them; some minutes."""
+    from patient_feedback.language import training
+    from patient_feedback.language.encoder import load_encoder
+    from patient_feedback.language.heads import MODELS_DIR
 
-    train_heads(labelled, Settings.from_environment())
+    settings = Settings.from_environment()
+    encoder = load_encoder(settings.encoder_name, settings.worker_threads)
+    folder = output or MODELS_DIR
+    heads = training.train(labelled, folder, encoder=encoder, threads=settings.worker_threads)
+    console.print(f"Wrote {heads.sentiment_version} and {heads.topics_version}, with figures, to {folder}.")
 
 
 @app.command(

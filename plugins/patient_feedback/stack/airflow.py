@@ -156,19 +156,25 @@ class LocalAirflow:
 
     def start_services(self) -> None:
         """Start what does not run yet, without waiting for it."""
+        self.refuse_hindrances()
         leaders = service_leaders(self.settings.home)
-        self._refuse_other_port(leaders.get("api-server"))
         missing = [name for name in SERVICES if name not in leaders]
         if not missing:
             return
-        if "api-server" in missing:
-            refuse_occupied_port(self.settings.ui_port, "Airflow's pages", "FEEDBACK_UI_PORT")
         self._write_passwords()
         self.log_file("x").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._migrate()
         for name in missing:
             self._end_orphans(name)
             self._start_service(name)
+
+    def refuse_hindrances(self) -> None:
+        """Raise StackError where the API server's port is taken, or the stack already runs on another."""
+        api_server = service_leaders(self.settings.home).get("api-server")
+        if api_server is None:
+            refuse_occupied_port(self.settings.ui_port, "Airflow's pages", "FEEDBACK_UI_PORT")
+        else:
+            self._refuse_other_port(api_server)
 
     def wait_until_healthy(self) -> None:
         """Return once every service answers; raise StackError naming one that ended twice or is late."""
@@ -296,9 +302,7 @@ class LocalAirflow:
         """End what outlived a killed service: its tasks would work beside their own second try."""
         end_processes(marked_processes(self.settings.home, name), STOP_PATIENCE_SECONDS)
 
-    def _refuse_other_port(self, api_server: psutil.Process | None) -> None:
-        if api_server is None:
-            return
+    def _refuse_other_port(self, api_server: psutil.Process) -> None:
         running = api_server.environ().get("FEEDBACK_UI_PORT")
         if running != str(self.settings.ui_port):
             raise StackError(

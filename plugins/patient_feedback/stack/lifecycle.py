@@ -39,6 +39,7 @@ def bring_up(settings: Settings, report: Report) -> None:
         return
     make_home(settings)
     with only_one(settings, "stack.lock", "starts or stops the stack"):
+        airflow.refuse_hindrances()
         report("Starting PostgreSQL")
         server.start()
         report("Starting Airflow")

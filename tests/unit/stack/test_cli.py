@@ -1,0 +1,98 @@
+"""What a person at the terminal is told when something is not as it should be: a sentence, never a trace."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from patient_feedback.cli import app
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free_port: int):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("FEEDBACK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FEEDBACK_DB_PORT", str(free_port))
+
+    def caller(*arguments: str, **environ: str) -> Result:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(app, list(arguments))
+
+    return caller
+
+
+def _assert_sentence(result: Result, *words: str) -> None:
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.output
+
+
+def test_wrong_declaration_is_refused_before_anything_starts(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    declaration = tmp_path / "sources.yml"
+    declaration.write_text("sources:\n  - slug: Not A Slug\n    kind: carrier_pigeon\n")
+    result = call("run", "--sources", str(declaration))
+    _assert_sentence(result, f"{declaration}:2", f"{declaration}:3", "csv_file")
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_checking_the_declaration_of_the_project_names_its_sources(call) -> None:  # type: ignore[no-untyped-def]
+    result = call("check-sources")
+    assert result.exit_code == 0
+    assert "csv_file" in result.output
+
+
+def test_home_that_cannot_be_written_is_refused_with_a_way_out(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("in the way")
+    result = call("run", FEEDBACK_HOME=str(tmp_path / "file" / "home"))
+    _assert_sentence(result, "cannot be written", "FEEDBACK_HOME=<folder>")
+
+
+def test_port_that_is_no_number_is_refused(call) -> None:  # type: ignore[no-untyped-def]
+    _assert_sentence(call("up", FEEDBACK_UI_PORT="eighty"), "FEEDBACK_UI_PORT='eighty'")
+
+
+def test_occupied_port_of_the_pages_is_refused_before_anything_starts(  # type: ignore[no-untyped-def]
+    call, tmp_path: Path
+) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        result = call("up", FEEDBACK_UI_PORT=str(port))
+    _assert_sentence(result, f"Port {port}", "FEEDBACK_UI_PORT=<free port>")
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_status_of_a_stopped_stack_says_how_to_start_it(call) -> None:  # type: ignore[no-untyped-def]
+    result = call("status")
+    assert result.exit_code == 3
+    assert "make run" in result.output
+
+
+def test_stopping_a_stopped_stack_is_fine(call) -> None:  # type: ignore[no-untyped-def]
+    assert call("down").exit_code == 0
+
+
+def test_sql_without_a_server_says_how_to_start_it(call) -> None:  # type: ignore[no-untyped-def]
+    _assert_sentence(call("psql", "--role", "auditor"), "make run")
+
+
+def test_connection_string_without_a_server_says_what_is_missing(call) -> None:  # type: ignore[no-untyped-def]
+    _assert_sentence(call("dsn", "--role", "analyst"), "FEEDBACK_SECRET_ANALYST_PASSWORD", "make run")
+
+
+def test_second_run_beside_a_first_is_refused_with_its_process(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    import fcntl
+
+    home = tmp_path / "home"
+    home.mkdir()
+    with (home / "run.lock").open("w") as lock:
+        lock.write("4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = call("run")
+    _assert_sentence(result, "process 4711", "FEEDBACK_HOME")
