@@ -53,8 +53,8 @@ def _any_match(_: str) -> bool:
 class Rule:
     """One pattern of one entity.
 
-    The identifier is the pattern's group `identifier`, else the whole match; `accepts` judges it, for example by
-    its check digit. Patterns have bounded repetitions only, so that their cost grows with the text's length.
+    The identifier is the pattern's group `identifier`, else the whole match; `accepts` judges it, for
+    example by its check digit. Patterns repeat within bounds, so that their cost grows with the text.
     """
 
     entity: Entity
@@ -71,8 +71,8 @@ class Rule:
                     yield Finding(self.entity, start, end, self.score)
         except TimeoutError:
             raise FeedbackError(
-                f"Redaction looked for {self.entity} in a text of {len(text)} characters for {RULE_SECONDS} s and "
-                "did not end. Set the record aside, and report the length of the text and the entity."
+                f"Redaction looked for {self.entity} in a text of {len(text)} characters for {RULE_SECONDS} s "
+                "and did not end. Set the record aside, and report the length of the text and the entity."
             ) from None
 
 

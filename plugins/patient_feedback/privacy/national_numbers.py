@@ -22,7 +22,7 @@ def is_nhs_number(text: str) -> bool:
 
 
 def is_swedish_personal_number(text: str) -> bool:
-    """Say whether the digits of `text` are a Swedish personal or coordination number with a true check digit."""
+    """Say whether the digits of `text` are a Swedish number, of either kind, with a true check digit."""
     digits = _digits(text)[-10:]
     if len(digits) != 10:
         return False
@@ -42,7 +42,8 @@ RULES = (
     Rule(
         Entity.NHS_NUMBER,
         regex.compile(
-            r"(?i)\bnhs\s?(?:number|num|nr|no)?\b[\s.:#=-]{0,4}(?:is\s|was\s)?\s?(?P<identifier>\d(?:[ -]?\d){8,10})(?!\d)"
+            r"(?i)\bnhs\s?(?:number|num|nr|no)?\b[\s.:#=-]{0,4}(?:is\s|was\s)?\s?(?P<identifier>\d"
+            r"(?:[ -]?\d){8,10})(?!\d)"
         ),
         1.0,
     ),
@@ -55,7 +56,8 @@ RULES = (
     Rule(
         Entity.SWEDISH_PERSONAL_NUMBER,
         regex.compile(
-            r"(?i)\b(?:personnummer|personnumret|personnr|person\snr|pnr|samordningsnummer|personal\sidentity\snumber"
+            r"(?i)\b(?:personnummer|personnumret|personnr|person\snr|pnr|samordningsnummer"
+            r"|personal\sidentity\snumber"
             r"|swedish\s(?:id|personal)\snumber)\b[\s.:#=-]{0,4}(?:är\s|var\s|is\s|was\s)?\s?"
             r"(?P<identifier>\d{6}(?:\d\d)?\s?[-+–]?\s?(?:\d{4})?)(?!\d)"
         ),

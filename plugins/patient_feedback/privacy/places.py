@@ -5,14 +5,10 @@ from __future__ import annotations
 import regex
 
 from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.lexicon import listed
 
 # The 124 postcode areas (Royal Mail); they keep "B12 3rd" and the like apart from postcodes.
-_AREAS = frozenset(
-    "AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK "
-    "FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN "
-    "NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW "
-    "UB W WA WC WD WF WN WR WS WV YO ZE".split()
-)
+_AREAS = listed("postcode_areas")
 _ORDINAL = regex.compile(r"\d(?:st|nd|rd|th)")
 
 
@@ -23,18 +19,25 @@ def _is_british_postcode(text: str) -> bool:
 
 _WORD = r"[A-ZÅÄÖÉ][\w'’.-]{1,20}"
 _SUFFIX = (
-    r"(?:[Ss]treet|STREET|[Rr]oad|ROAD|[Aa]venue|AVENUE|[Ll]ane|LANE|[Cc]rescent|CRESCENT|[Tt]errace|TERRACE|[Mm]ews|Close|CLOSE"
-    r"|Drive|DRIVE|Court|COURT|Place|Gardens|GARDENS|Grove|GROVE|Way|Square|SQUARE|Hill|Park|View|Row|Walk|Green|Rise|Vale"
+    r"(?:[Ss]treet|STREET|[Rr]oad|ROAD|[Aa]venue|AVENUE|[Ll]ane|LANE|[Cc]rescent|CRESCENT|[Tt]errace"
+    r"|TERRACE|[Mm]ews|Close|CLOSE"
+    r"|Drive|DRIVE|Court|COURT|Place|Gardens|GARDENS|Grove|GROVE|Way|Square|SQUARE|Hill|Park|View|Row"
+    r"|Walk|Green|Rise|Vale"
+    r"|Cottages?|Fold|Croft|Meadows?|Bank|Villas|Parade|Wharf|Quay|Yard|Chase|Garth|Dene|Orchard"
+    r"|Heights|Path|Broadway"
     r"|Wynd|St|Rd|RD|Ave|Ln|Cres|Terr|Gdns|Cl|Dr)"
 )
 _FLAT = r"(?:(?i:flat|apartment|apt)\s?\d{1,4}[A-Za-z]?,?\s)?"
 _NOT_A_STREET_NAME = (
-    r"(?!(?:the|a|an|my|our|your|this|that|down|up|along|across|of|in|on|by|from|off|over|to|with|and|or|for|at|per|x|way"
-    r"|minutes?|mins?|hours?|hrs?|miles?|yards?|metres?|meters?|km|weeks?|days?|months?|years?|times|people|cars?|patients?"
+    r"(?!(?:the|a|an|my|our|your|this|that|down|up|along|across|of|in|on|by|from|off|over|to|with|and"
+    r"|or|for|at|per|x|way"
+    r"|minutes?|mins?|hours?|hrs?|miles?|yards?|metres?|meters?|km|weeks?|days?|months?|years?|times"
+    r"|people|cars?|patients?"
     r"|busy|main|wrong|right|long|dual|different|separate|single|other|more|lanes?|am|pm|oclock)\b)"
 )
 _SWEDISH_STREET = (
-    r"(?:[A-ZÅÄÖ][a-zåäöé]{1,20}\s){0,2}[A-ZÅÄÖ]?[\wåäöé]{2,25}(?:gatan|vägen|gränden?|torget|stigen|backen|allén|esplanaden|leden|kajen)"
+    r"(?:[A-ZÅÄÖ][a-zåäöé]{1,20}\s){0,2}[A-ZÅÄÖ]?[\wåäöé]{2,25}(?:gatan|vägen|gränden?"
+    r"|torget|stigen|backen|allén|esplanaden|leden|kajen)"
 )
 
 RULES = (
@@ -46,15 +49,25 @@ RULES = (
     ),
     Rule(
         Entity.POSTCODE,
-        regex.compile(r"(?i)\bpost\s?code\b[\s:,]{0,3}(?:(?:is|was|area)\s){0,2}(?P<identifier>[A-Z]{1,2}\d[A-Z\d]?(?:\s?\d[A-Z]{2})?)(?!\w)"),
+        regex.compile(
+            r"(?i)\bpost\s?code\b[\s:,]{0,3}(?:(?:is|was|area)\s){0,2}"
+            r"(?P<identifier>[A-Z]{1,2}\d[A-Z\d]?(?:\s?\d[A-Z]{2})?)(?!\w)"
+        ),
         0.9,
     ),
-    # A Swedish postcode is five digits; a place, the country's letters or the word tells it from a blood pressure.
-    Rule(Entity.POSTCODE, regex.compile(r"(?<!\w)(?:SE?[- ])?[1-9]\d\d\s\d\d(?=\s[A-ZÅÄÖ][a-zåäö]{2,}|\s[A-ZÅÄÖ]{3,})"), 0.85),
+    # A place, the country's letters or the word tells a Swedish postcode from a blood pressure.
+    Rule(
+        Entity.POSTCODE,
+        regex.compile(r"(?<!\w)(?:SE?[- ])?[1-9]\d\d\s\d\d(?=\s[A-ZÅÄÖ][a-zåäö]{2,}|\s[A-ZÅÄÖ]{3,})"),
+        0.85,
+    ),
     Rule(Entity.POSTCODE, regex.compile(r"(?<!\w)SE?-[1-9]\d\d\s?\d\d(?!\w)"), 0.85),
     Rule(
         Entity.POSTCODE,
-        regex.compile(r"(?i)\b(?:postnummer|postnumret|postnr)\b[\s:]{0,3}(?:är\s|var\s)?(?P<identifier>[1-9]\d\d\s?\d\d)(?!\w)"),
+        regex.compile(
+            r"(?i)\b(?:postnummer|postnumret|postnr)\b[\s:]{0,3}(?:är\s|var\s)?"
+            r"(?P<identifier>[1-9]\d\d\s?\d\d)(?!\w)"
+        ),
         0.9,
     ),
     Rule(
@@ -73,24 +86,34 @@ RULES = (
     Rule(
         Entity.ADDRESS,
         regex.compile(
-            rf"\b(?i:live|lives|lived|living|resides?|address\sis|address:|home\sis|home\sin|house\s(?:in|on))\s(?i:(?:at|on|in|the)\s){{0,2}}"
+            rf"\b(?i:live|lives|lived|living|resides?|address\sis|address:|home\sis|home\sin|house\s"
+            rf"(?:in|on))\s(?i:(?:at|on|in|the)\s){{0,2}}"
             rf"(?P<identifier>(?:{_WORD}\s){{1,3}}{_SUFFIX})\b"
         ),
         0.8,
     ),
     Rule(
         Entity.ADDRESS,
-        regex.compile(r"(?i)\b(?:flat|apartment|apt)\s?\d{1,4}[a-z]?,\s(?:[A-Z][\w'’-]{1,20}\s){1,3}(?:house|court|tower|lodge|mansions|buildings)\b"),
+        regex.compile(
+            r"(?i)\b(?:flat|apartment|apt)\s?\d{1,4}[a-z]?,\s(?:[A-Z][\w'’-]{1,20}\s){1,3}(?:house"
+            r"|court|tower|lodge|mansions|buildings)\b"
+        ),
         0.8,
     ),
     Rule(
         Entity.ADDRESS,
-        regex.compile(rf"(?<!\w){_SWEDISH_STREET}\s\d{{1,3}}(?:\s?[A-Ha-h])?(?!\w)(?:,?\s(?:lgh|lägenhet)\s?\d{{1,4}})?"),
+        regex.compile(
+            rf"(?<!\w){_SWEDISH_STREET}\s\d{{1,3}}(?:\s?[A-Ha-h])?(?!\w)(?:,?\s(?:lgh"
+            rf"|lägenhet)\s?\d{{1,4}})?"
+        ),
         0.85,
     ),
     Rule(
         Entity.ADDRESS,
-        regex.compile(rf"(?i:\b(?:bor|bodde|boende|hemma|adress|adressen)\s(?:är\s|på\s|i\s|vid\s){{1,2}})(?P<identifier>{_SWEDISH_STREET})\b"),
+        regex.compile(
+            rf"(?i:\b(?:bor|bodde|boende|hemma|adress|adressen)\s(?:är\s|på\s|i\s|vid\s){{1,2}})"
+            rf"(?P<identifier>{_SWEDISH_STREET})\b"
+        ),
         0.8,
     ),
 )

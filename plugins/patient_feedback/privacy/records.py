@@ -20,24 +20,40 @@ def _is_long_number(text: str) -> bool:
 
 
 _LABEL = (
-    r"(?:hospital|hosp|patient|medical\srecord|record|records|case|booking|appointment|incident|complaint|referral|reference"
-    r"|job|crew|badge|ticket|staff|employee|id|file|episode|claim|account|policy|registration|vehicle|call\s?sign|mrn|nhs\slogin|unit)"
+    r"(?:hospital|hosp|patient|medical\srecord|record|records|case|booking|appointment|incident"
+    r"|complaint|referral|reference"
+    r"|job|crew|badge|ticket|staff|employee|id|file|episode|claim|account|policy|registration|vehicle"
+    r"|call\s?sign|mrn|nhs\slogin|unit)"
 )
 _SWEDISH_LABEL = (
-    r"(?:(?:journal|ärende|patient|boknings?|referens|remiss|diarie|anmälnings|kund|kallelse|löp|reserv|id|lma|besöks|skade)[- ]?"
+    r"(?:(?:journal|ärende|patient|boknings?|referens|remiss|diarie|anmälnings|kund|kallelse|löp"
+    r"|reserv|id|lma|besöks|skade)[- ]?"
     r"(?:nummer|numret|nr|id)|dnr|diarienr|bokningskod|referens)"
 )
-_IDENTIFIER = r"(?P<identifier>(?:(?!(?i:id|no|nr|num|ref|is|was|är)\b)[A-Za-z]{1,4}[-/ ]?)?\d[\dA-Z/-]{2,19}(?:\s\d{2,6}){0,4})(?![\w])"
-_SHORT_IDENTIFIER = r"(?P<identifier>(?:(?!(?:ID|NO|NR|NUM|REF)\b)[A-Z]{1,4}[-/ ]?)?\d[\dA-Z/-]{4,19})(?![\w])"
+_IDENTIFIER = (
+    r"(?P<identifier>(?:(?!(?i:id|no|nr|num|ref|is|was"
+    r"|är)\b)[A-Za-z]{1,4}[-/ ]?)?\d[\dA-Z/-]{2,19}(?:\s\d{2,6}){0,4})(?![\w])"
+)
+_SHORT_IDENTIFIER = (
+    r"(?P<identifier>(?:(?!(?:ID|NO|NR|NUM|REF)\b)[A-Z]{1,4}[-/ ]?)?\d[\dA-Z/-]{4,19})(?![\w])"
+)
 
 _MONTH = (
-    r"(?:jan(?:uary|uari)?|feb(?:ruary|ruari)?|mar(?:ch|s)?|apr(?:il)?|may|maj|june?|juni|july?|juli|aug(?:ust|usti)?"
+    r"(?:jan(?:uary|uari)?|feb(?:ruary|ruari)?|mar(?:ch|s)?|apr(?:il)?|may|maj|june?|juni|july?|juli"
+    r"|aug(?:ust|usti)?"
     r"|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _DATE = (
     rf"(?:\d{{1,2}}(?:st|nd|rd|th|:e)?(?:\sof)?[\s-]{_MONTH}(?:,?[\s-]\d{{4}}|,?[\s-]'?\d\d(?!\w))?"
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s\d{{4}})?"
-    r"|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}\s?[./ -]\s?\d{1,2}\s?[./ -]\s?(?:\d{4}|\d\d)|\d{8}|\d{6})(?!\d)"
+    r"|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}\s?[./ -]\s?\d{1,2}\s?[./ -]\s?(?:\d{4}|\d\d)|\d{8}"
+    r"|\d{6})(?!\d)"
+)
+
+_FULL_DATE = (
+    rf"(?:\d{{1,2}}(?:st|nd|rd|th|:e)?(?:\sof)?[\s-]{_MONTH},?[\s-]\d{{4}}|{_MONTH}\s\d{{1,2}}(?:st|nd"
+    rf"|rd|th)?,?\s\d{{4}}"
+    r"|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d))(?!\d)"
 )
 
 RULES = (
@@ -53,7 +69,10 @@ RULES = (
     ),
     Rule(
         Entity.RECORD_NUMBER,
-        regex.compile(rf"\b(?i:ref|reference|mrn|{_SWEDISH_LABEL})\b[\s.:#=-]{{0,4}}(?i:is\s|was\s|är\s|var\s)?{_IDENTIFIER}"),
+        regex.compile(
+            rf"\b(?i:ref|reference|mrn|{_SWEDISH_LABEL})\b[\s.:#=-]{{0,4}}(?i:is\s|was\s|är\s"
+            rf"|var\s)?{_IDENTIFIER}"
+        ),
         0.75,
         _is_reference,
     ),
@@ -64,21 +83,40 @@ RULES = (
         _is_reference,
     ),
     # A long number means nothing in feedback but whom or what it names, labelled or not.
-    Rule(Entity.RECORD_NUMBER, regex.compile(r"(?<![\w.,£$€+])\d{8,20}(?![\w])(?!\s?(?:kr|sek|kronor|pounds))"), 0.4, _is_long_number),
+    Rule(
+        Entity.RECORD_NUMBER,
+        regex.compile(r"(?<![\w.,£$€+])\d{8,20}(?![\w])(?!\s?(?:kr|sek|kronor|pounds))"),
+        0.4,
+        _is_long_number,
+    ),
     Rule(Entity.RECORD_NUMBER, regex.compile(r"(?<![\w-])\d{6}[-+]\d{4}(?![\w-])"), 0.4),
     Rule(Entity.RECORD_NUMBER, regex.compile(r"(?<!\w)[A-Z]{1,4}[-/]?\d{6,10}(?!\w)"), 0.4),
     Rule(
         Entity.DATE_OF_BIRTH,
         regex.compile(
-            r"(?i)(?:\b(?:born|dob|d\.\s?o\.\s?b|date\sof\sbirth|birth\s?date|birthday|född|födda|föddes|födelsedatum|födelsedag)\b|(?<!\w)f\.)"
-            r"[\s.:=,(-]{0,4}(?:(?:is|was|on|in|the|my|her|his|den|är|var|hon|han|jag|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b[\s:,]{0,3}){0,4}"
+            r"(?i)(?:\b(?:born|dob|d\.\s?o\.\s?b|date\sof\sbirth|birth\s?date|birthday|född|födda"
+            r"|föddes|födelsedatum|födelsedag)\b|(?<!\w)f\.)"
+            r"[\s.:=,(-]{0,4}(?:(?:is|was|on|in|the|my|her|his|den|är|var|hon|han|jag|(?:mon|tues"
+            r"|wednes|thurs|fri|satur|sun)day)\b[\s:,]{0,3}){0,4}"
             rf"(?P<identifier>{_DATE})"
         ),
         0.95,
     ),
+    # "born on Ward 2 on 09/12/2025"
     Rule(
         Entity.DATE_OF_BIRTH,
-        regex.compile(rf"(?i)(?<!\w)(?P<identifier>{_DATE})[\s,(-]{{1,3}}(?:(?:is|was|as|my|är|mitt|min|her|his)\s){{0,3}}(?:dob|d\.o\.b|date\sof\sbirth|birth\s?date|födelsedatum)\b"),
+        regex.compile(
+            rf"(?i)\b(?:born|birth|birthday|född|föddes|födelsedatum)\b[^.!?\n\d]{{0,40}}"
+            rf"(?:ward\s\d{{1,3}}[^.!?\n\d]{{0,15}})?(?P<identifier>{_FULL_DATE})"
+        ),
+        0.9,
+    ),
+    Rule(
+        Entity.DATE_OF_BIRTH,
+        regex.compile(
+            rf"(?i)(?<!\w)(?P<identifier>{_DATE})[\s,(-]{{1,3}}(?:(?:is|was|as|my|är|mitt|min|her"
+            rf"|his)\s){{0,3}}(?:dob|d\.o\.b|date\sof\sbirth|birth\s?date|födelsedatum)\b"
+        ),
         0.95,
     ),
 )

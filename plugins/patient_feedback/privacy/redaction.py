@@ -24,7 +24,7 @@ REDACTION_VERSION = "1"
 PIECE_CHARACTERS = 20_000
 """Longer texts are cut at white space, so that memory and time grow with their length only."""
 TEXTS_PER_CHUNK = 500
-FEWEST_TEXTS_FOR_PROCESSES = 4_000
+FEWEST_TEXTS_FOR_PROCESSES = 20_000
 """Below it, starting processes costs more than they save."""
 _MOST_ROUNDS = 12
 _BREAK = regex.compile(r"(?<=[.!?\n])\s")
@@ -51,13 +51,15 @@ class Redactor:
         self._processes = processes
 
     def redact(self, texts: Sequence[str], language: str) -> list[RedactedText]:
-        """Return one redacted text per text, in order; equal texts give equal results, and redacting again changes nothing.
+        """Return one redacted text per text, in order; redacting the result again changes nothing.
 
         `language`: "en" has a model of names; any other code is redacted by the rules of all languages alone.
         Raises FeedbackError, which never holds a text.
         """
         distinct = list(dict.fromkeys(texts))
-        chunks = [distinct[start : start + TEXTS_PER_CHUNK] for start in range(0, len(distinct), TEXTS_PER_CHUNK)]
+        chunks = [
+            distinct[start : start + TEXTS_PER_CHUNK] for start in range(0, len(distinct), TEXTS_PER_CHUNK)
+        ]
         is_shared = self._processes > 1 and len(distinct) >= FEWEST_TEXTS_FOR_PROCESSES
         if is_shared and not multiprocessing.current_process().daemon:
             done = self._redact_in_processes(chunks, language)
@@ -72,13 +74,13 @@ class Redactor:
                 return list(pool.map(_redact_chunk, chunks, [language] * len(chunks)))
             except BrokenProcessPool:
                 raise FeedbackError(
-                    f"A redaction process ended early, most likely for want of memory ({self._processes} processes). "
+                    f"One of {self._processes} redaction processes ended early, likely for want of memory. "
                     "Run it again with FEEDBACK_WORKER_THREADS=1."
                 ) from None
 
 
 def _process_context() -> multiprocessing.context.BaseContext:
-    """Start processes from one clean process that has imported the libraries once, never from this one's memory."""
+    """Start processes from a clean one that has imported the libraries, never from this one's memory."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -105,16 +107,17 @@ def _redact_chunk(texts: Sequence[str], language: str) -> list[RedactedText]:
         return [_join(results) for results in joined]
     except FeedbackError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message and its frames may hold the text
         kind = type(error).__name__
     raise FeedbackError(
-        f"Redaction of {len(texts)} texts (language '{language}', longest {max(map(len, texts), default=0)} characters) "
-        f"failed with {kind}. Nothing was kept. The first error is withheld because it may quote a text."
+        f"Redaction of {len(texts)} texts (language '{language}', the longest of "
+        f"{max(map(len, texts), default=0)} characters) failed with {kind}. Nothing was kept. "
+        "The first error is withheld because it may quote a text."
     )
 
 
 def _redact_until_stable(engine: RedactionEngine, texts: list[str], language: str) -> list[RedactedText]:
-    """Redact until another round finds nothing: what stands beside a replaced name may look like a name only then."""
+    """Redact until another round finds nothing: beside a replaced name another may show only then."""
     current = list(texts)
     counts: list[Counter[str]] = [Counter() for _ in texts]
     waiting = list(range(len(texts)))
@@ -122,17 +125,21 @@ def _redact_until_stable(engine: RedactionEngine, texts: list[str], language: st
         if not waiting:
             break
         changed = []
-        for place, result in zip(waiting, engine.redact_once([current[place] for place in waiting], language), strict=True):
+        for place, result in zip(
+            waiting, engine.redact_once([current[place] for place in waiting], language), strict=True
+        ):
             if result is not None and result.text != current[place]:
                 current[place] = result.text
                 counts[place].update(item.entity_type for item in result.items)
                 changed.append(place)
         waiting = changed
-    return [RedactedText(text, dict(sorted(count.items()))) for text, count in zip(current, counts, strict=True)]
+    return [
+        RedactedText(text, dict(sorted(count.items()))) for text, count in zip(current, counts, strict=True)
+    ]
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a long text after a sentence or at white space near the limit, so that no identifier is cut in two."""
+    """Cut a long text after a sentence or at white space near the limit, to cut no identifier in two."""
     start = 0
     while len(text) - start > PIECE_CHARACTERS:
         window = text[start : start + PIECE_CHARACTERS]

@@ -38,7 +38,9 @@ def test_part_of_the_source_moved_into_the_reference_gives_another_pseudonym() -
 
 
 def test_pseudonym_cannot_be_had_by_hashing_without_the_key() -> None:
-    guesses = {hashlib.sha256(text).hexdigest()[:32] for text in (b"R-17", b"nhs_fft\x1fR-17", b"nhs_fftR-17")}
+    guesses = {
+        hashlib.sha256(text).hexdigest()[:32] for text in (b"R-17", b"nhs_fft\x1fR-17", b"nhs_fftR-17")
+    }
     assert pseudonymise("R-17", "nhs_fft", KEY) not in guesses
 
 

@@ -39,7 +39,9 @@ def one(redactor: Redactor, text: str, language: str = "en") -> RedactedText:
     return redactor.redact([text], language)[0]
 
 
-def _marked(cases: dict[str, Any], redactor: Redactor, language: str) -> Iterator[tuple[list[tuple[str, str]], RedactedText]]:
+def _marked(
+    cases: dict[str, Any], redactor: Redactor, language: str
+) -> Iterator[tuple[list[tuple[str, str]], RedactedText]]:
     sentences = cases["with_identifiers"][language]
     redacted = redactor.redact([MARK.sub(r"\2", sentence) for sentence in sentences], language)
     for sentence, result in zip(sentences, redacted, strict=True):
@@ -47,7 +49,9 @@ def _marked(cases: dict[str, Any], redactor: Redactor, language: str) -> Iterato
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_structured_identifier_of_the_cases_survives(redactor: Redactor, cases: dict[str, Any], language: str) -> None:
+def test_no_structured_identifier_of_the_cases_survives(
+    redactor: Redactor, cases: dict[str, Any], language: str
+) -> None:
     survivors = [
         (kind, value)
         for marks, result in _marked(cases, redactor, language)
@@ -72,7 +76,9 @@ def test_at_least_nine_of_ten_names_of_the_cases_are_redacted(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_identifiers_of_the_cases_are_named_by_their_kind(redactor: Redactor, cases: dict[str, Any], language: str) -> None:
+def test_identifiers_of_the_cases_are_named_by_their_kind(
+    redactor: Redactor, cases: dict[str, Any], language: str
+) -> None:
     missing, surplus, expected = Counter[str](), Counter[str](), Counter[str]()
     for marks, result in _marked(cases, redactor, language):
         wanted = Counter(kind for kind, _ in marks)
@@ -84,7 +90,9 @@ def test_identifiers_of_the_cases_are_named_by_their_kind(redactor: Redactor, ca
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_sentences_without_identifiers_are_left_as_they_are(redactor: Redactor, cases: dict[str, Any], language: str) -> None:
+def test_sentences_without_identifiers_are_left_as_they_are(
+    redactor: Redactor, cases: dict[str, Any], language: str
+) -> None:
     sentences = cases["without_identifiers"][language]
     altered = [
         result.text
@@ -95,14 +103,18 @@ def test_sentences_without_identifiers_are_left_as_they_are(redactor: Redactor, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_redacting_redacted_text_changes_nothing(redactor: Redactor, cases: dict[str, Any], language: str) -> None:
+def test_redacting_redacted_text_changes_nothing(
+    redactor: Redactor, cases: dict[str, Any], language: str
+) -> None:
     once = [result.text for _, result in _marked(cases, redactor, language)]
     twice = redactor.redact(once, language)
     assert [result.text for result in twice] == once
     assert all(result.entity_counts == {} for result in twice)
 
 
-def test_a_text_gives_the_same_result_alone_and_among_others(redactor: Redactor, cases: dict[str, Any]) -> None:
+def test_a_text_gives_the_same_result_alone_and_among_others(
+    redactor: Redactor, cases: dict[str, Any]
+) -> None:
     texts = [MARK.sub(r"\2", sentence) for sentence in cases["with_identifiers"]["en"]]
     together = redactor.redact(texts, "en")
     assert [one(redactor, text) for text in reversed(texts)] == together[::-1]
@@ -110,7 +122,12 @@ def test_a_text_gives_the_same_result_alone_and_among_others(redactor: Redactor,
 
 def test_equal_texts_give_equal_results_in_their_order(redactor: Redactor) -> None:
     texts = ["Dr Patel", "fine", "Dr Patel", ""]
-    assert [result.text for result in redactor.redact(texts, "en")] == ["Dr [PERSON]", "fine", "Dr [PERSON]", ""]
+    assert [result.text for result in redactor.redact(texts, "en")] == [
+        "Dr [PERSON]",
+        "fine",
+        "Dr [PERSON]",
+        "",
+    ]
 
 
 def test_no_texts_give_no_results(redactor: Redactor) -> None:
@@ -125,22 +142,29 @@ def test_counts_say_how_many_of_each_kind_were_replaced(redactor: Redactor) -> N
 def test_identifiers_of_the_other_language_are_redacted_too(redactor: Redactor) -> None:
     assert one(redactor, "My number is 811228-9874").text == "My number is [SWEDISH_PERSONAL_NUMBER]"
     assert one(redactor, "NHS number 943 476 5919", "sv").text == "NHS number [NHS_NUMBER]"
-    assert one(redactor, "pisz na jan@example.org, 943 476 5919", "pl").text == "pisz na [EMAIL], [NHS_NUMBER]"
+    assert (
+        one(redactor, "pisz na jan@example.org, 943 476 5919", "pl").text == "pisz na [EMAIL], [NHS_NUMBER]"
+    )
 
 
-def test_ten_digits_with_a_false_check_digit_are_no_nhs_number_but_go_all_the_same(redactor: Redactor) -> None:
+def test_ten_digits_with_a_false_check_digit_are_no_nhs_number_but_go_all_the_same(
+    redactor: Redactor,
+) -> None:
     assert one(redactor, "I quoted 9434765918 twice").text == "I quoted [RECORD_NUMBER] twice"
 
 
 def test_html_formulas_and_control_characters_around_identifiers_stay(redactor: Redactor) -> None:
-    given = "=HYPERLINK(\"x\")<b>Dr Patel</b>\x00'; DROP TABLE comment;-- \U0001f600 jo@example.org"
-    assert one(redactor, given).text == "=HYPERLINK(\"x\")<b>Dr [PERSON]</b>\x00'; DROP TABLE comment;-- \U0001f600 [EMAIL]"
+    given = '=HYPERLINK("x")<b>Dr Patel</b>\x00\'; DROP TABLE comment;-- \U0001f600 jo@example.org'
+    assert (
+        one(redactor, given).text
+        == '=HYPERLINK("x")<b>Dr [PERSON]</b>\x00\'; DROP TABLE comment;-- \U0001f600 [EMAIL]'
+    )
 
 
 @pytest.mark.parametrize(
     "unit",
-    ["0", "1 ", "0 7", "a@", "a.", "www.", "@a.", "Dr ", "Sarah ", "A ", "A. ", "-", "12 King ", "born ", "ref ", "[PERSON] ",
-     "[", "'", "\n", "Street ", "Sarah and ", "1.1.", "SE-", "名", "NHS number ", "gmail ", "9434765919 "],
+    ["0", "1 ", "0 7", "a@", "a.", "www.", "@a.", "Dr ", "Sarah ", "A ", "A. ", "-", "12 King ", "born ", "ref ",
+     "[PERSON] ", "[", "'", "\n", "Street ", "Sarah and ", "1.1.", "SE-", "名", "NHS number ", "gmail ", "9434765919 "],
 )  # fmt: skip
 def test_twenty_thousand_characters_of_anything_are_redacted(redactor: Redactor, unit: str) -> None:
     """Patterns that backtrack would run into the time limit of a rule, which is an error."""
@@ -187,14 +211,16 @@ def test_a_rule_that_runs_out_of_time_stops_instead_of_skipping(monkeypatch: pyt
         def finditer(self, text: str, timeout: float) -> Iterator[Any]:
             raise TimeoutError(text)
 
-    rule = Rule(Entity.PHONE, Slow(), 1.0)  # type: ignore[arg-type]
+    rule = Rule(Entity.PHONE, Slow(), 1.0)
     with pytest.raises(FeedbackError, match="PHONE") as caught:
         list(rule.find("Margaret"))
     assert "Margaret" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
-def test_logs_and_output_hold_nothing_of_a_text(redactor: Redactor, capfd: pytest.CaptureFixture[str]) -> None:
+def test_logs_and_output_hold_nothing_of_a_text(
+    redactor: Redactor, capfd: pytest.CaptureFixture[str]
+) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     root = logging.getLogger()
@@ -211,7 +237,9 @@ def test_logs_and_output_hold_nothing_of_a_text(redactor: Redactor, capfd: pytes
         assert word not in stream.getvalue() + out + err
 
 
-def test_several_processes_give_what_one_gives(redactor: Redactor, cases: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_give_what_one_gives(
+    redactor: Redactor, cases: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = [MARK.sub(r"\2", sentence) for sentence in cases["with_identifiers"]["en"]]
     monkeypatch.setattr(redaction, "FEWEST_TEXTS_FOR_PROCESSES", 1)
     monkeypatch.setattr(redaction, "TEXTS_PER_CHUNK", 20)
