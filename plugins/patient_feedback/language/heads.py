@@ -57,7 +57,7 @@ def hashed_words(texts: Sequence[str], intents: Sequence[str]) -> csr_matrix:
 
 
 def _phrases(text_and_intent: tuple[str, str]) -> list[str]:
-    from patient_feedback.language.words import words
+    from patient_feedback.words import words
 
     text, intent = text_and_intent
     listed = words(text)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from patient_feedback.contract import QuestionIntent
 from patient_feedback.errors import FeedbackError
-from patient_feedback.language.words import words
+from patient_feedback.words import words
 
 TEXT_COLUMN = "FFT answer"
 QUESTION_COLUMN = "FFT question"

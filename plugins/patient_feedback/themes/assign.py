@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from patient_feedback.themes.content import is_contentless
 
 UNASSIGNED = -1
+CONFIDENCE_DIGITS = 4
 
 
 def assign_themes(
@@ -29,7 +30,10 @@ def assign_themes(
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
     if len(centroids) == 0:
         return np.full(len(texts), UNASSIGNED, np.int64), np.zeros(len(texts), np.float32)
-    similarities = np.asarray(embeddings, np.float32) @ np.asarray(centroids, np.float32).T
+    # In double precision and rounded, so that a confidence does not depend on how many texts are read at once.
+    similarities = np.round(
+        np.asarray(embeddings, np.float64) @ np.asarray(centroids, np.float64).T, CONFIDENCE_DIGITS
+    )
     has_subject = np.array([not is_contentless(text) for text in texts], dtype=bool)
     confidence = np.where(has_subject, np.clip(similarities.max(axis=1, initial=-1.0), 0.0, 1.0), 0.0)
     themes = np.where(has_subject & (confidence >= threshold), similarities.argmax(axis=1), UNASSIGNED)

@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from importlib import import_module
 
-REDACTION_MARK = re.compile(r"\[[A-Z][A-Z_]*\]")
-WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+from patient_feedback.words import words
+
+CLAUSE_END = re.compile(r"[.,;:!?()\n\r/]+|\[[A-Z][A-Z_]*\]")
 
 CONTENTLESS_WORDS = frozenset(
     """
@@ -38,11 +39,13 @@ GENERAL_WORDS = frozenset(
 )
 """Words that say little about any theme, beyond the stop lists."""
 
+SUFFIXES = ("ingly", "fully", "ings", "ness", "ies", "ers", "ing", "ful", "ed", "ly", "es", "er", "s", "y", "e")
+
 
 def is_contentless(text: str) -> bool:
     """Return whether a redacted text names no subject: blank, marks only, or an answer such as "Nothing."."""
-    words = _words(text)
-    return len(words) <= CONTENTLESS_LIMIT and all(word in CONTENTLESS_WORDS for word in words)
+    listed = words(text)
+    return len(listed) <= CONTENTLESS_LIMIT and all(word in CONTENTLESS_WORDS for word in listed)
 
 
 def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
@@ -53,9 +56,9 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
     """
     stop = _stop_words(languages)
     phrases: set[str] = set()
-    for clause in re.split(r"[.,;:!?()\n\r/]+|\[[A-Z_]+\]", text):
+    for clause in CLAUSE_END.split(text):
         previous = None
-        for word in _words(clause):
+        for word in words(clause):
             if word in stop or "'" in word or len(word) < 3:
                 previous = None
                 continue
@@ -68,15 +71,11 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
 
 def stem(word: str) -> str:
     """Return a crude stem that only serves to see that "wait", "waits" and "waiting" are one subject."""
-    for suffix in ("ingly", "fully", "ment", "ness", "ings", "ies", "ing", "ion", "ful", "ed", "ly", "es", "er", "s", "y", "e"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+    for suffix in SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
             root = word[: -len(suffix)]
-            return root[:-1] if len(root) > 3 and root[-1] == root[-2] else root
+            return root[:-1] if root[-1] == root[-2] and root[-1] not in "sl" else root
     return word
-
-
-def _words(text: str) -> list[str]:
-    return [match[0].lower().replace("\u2019", "'") for match in WORD.finditer(REDACTION_MARK.sub(" ", text))]
 
 
 @lru_cache

@@ -14,17 +14,17 @@ LABEL_PHRASES = 3
 MINIMUM_SHARE = 0.02
 """A keyword stands in at least this share of the theme's members ..."""
 MINIMUM_MEMBERS = 2
-"""... and in at least this many of them."""
-WEAK_SCORE = 0.35
-"""A phrase that scores below this share of the theme's best one stays out of the label."""
-PAIR_SHARE = 0.4
-"""A pair replaces its words where it stands in at least this share of the members that hold the rarer word."""
+"""... and in at least this many of them, once the theme has more than three."""
+WEAK_SCORE = 0.3
+"""A third phrase that scores below this share of the theme's best one stays out of the label."""
+PAIR_FACTOR = 1.4
+"""A pair of words says more than a word: it wins where it stands in more than 1 / 1.4 of the word's members."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeName:
     label: str
-    """For people, in title case: "Waiting Time, Phone"; unlike that of any other theme of the fit."""
+    """For people, in title case: "Waiting Time, Hours"; unlike that of any other theme of the fit."""
     keywords: tuple[str, ...]
     """Best first, at most `KEYWORD_COUNT`, lower case."""
 
@@ -35,74 +35,78 @@ def name_themes(
     """Return a name for each theme 0..theme_count-1, from the redacted texts of its members.
 
     `memberships` holds each text's theme. A phrase scores by the share of the theme's members that
-    hold it, times the logarithm of how much rarer it is in the whole.
+    hold it, times the logarithm of how much rarer it is in the whole. Forms of one word ("wait",
+    "waiting") count as one phrase and are shown in their most frequent form.
     """
     inside = [Counter[str]() for _ in range(theme_count)]
     overall: Counter[str] = Counter()
+    forms: dict[str, Counter[str]] = {}
     sizes = Counter(memberships)
     for text, theme in zip(texts, memberships, strict=True):
-        phrases = content_phrases(text, languages)
-        inside[theme].update(phrases)
-        overall.update(phrases)
-    keywords = [
-        _keywords(inside[theme], overall, sizes[theme], len(texts)) for theme in range(theme_count)
-    ]
-    labels = _distinct_labels(keywords, sizes)
+        stems: set[str] = set()
+        for phrase in content_phrases(text, languages):
+            stemmed = " ".join(map(stem, phrase.split()))
+            forms.setdefault(stemmed, Counter())[phrase] += 1
+            stems.add(stemmed)
+        inside[theme].update(stems)
+        overall.update(stems)
+    shown = {stemmed: min(seen, key=lambda form: (-seen[form], form)) for stemmed, seen in forms.items()}
+    ranked = [_ranked(inside[theme], overall, sizes[theme], len(texts)) for theme in range(theme_count)]
+    labels = _distinct_labels(ranked, sizes, shown)
     return [
-        ThemeName(label, tuple(phrase for phrase, _ in ranked))
-        for label, ranked in zip(labels, keywords, strict=True)
+        ThemeName(label, tuple(shown[stemmed] for stemmed, _ in scored))
+        for label, scored in zip(labels, ranked, strict=True)
     ]
 
 
-def _keywords(inside: Counter[str], overall: Counter[str], size: int, total: int) -> list[tuple[str, float]]:
-    minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size)) if size > 3 else 1
+def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) -> list[tuple[str, float]]:
+    """Return (stemmed phrase, score), best first, no phrase within another."""
+    minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size)) if size > MINIMUM_MEMBERS + 1 else 1
     scores: dict[str, float] = {}
     for phrase, count in inside.items():
-        if count < minimum:
-            continue
-        share = count / size
-        rarity = math.log(share / (overall[phrase] / total))
-        if rarity > 0 or size == total:
-            scores[phrase] = share * max(rarity, 0.01)
-    for phrase in [phrase for phrase in scores if " " in phrase]:
-        first, second = phrase.split()
-        if inside[phrase] >= PAIR_SHARE * min(inside[first], inside[second]):
-            # The pair says what its rarer word means; it takes the word's place.
-            scores[phrase] = max(scores[phrase], scores.get(first, 0.0), scores.get(second, 0.0))
-        else:
-            del scores[phrase]
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], -item[0].count(" "), item[0]))
+        rarity = math.log((count / size) / (overall[phrase] / total))
+        if count >= minimum and (rarity > 0 or size == total):
+            scores[phrase] = (count / size) * max(rarity, 0.01) * (PAIR_FACTOR if " " in phrase else 1.0)
     chosen: list[tuple[str, float]] = []
-    for phrase, score in ranked:
-        if not any(_is_near_duplicate(phrase, other) for other, _ in chosen):
+    for phrase, score in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
+        parts = set(phrase.split())
+        if not any(parts <= set(other.split()) or parts >= set(other.split()) for other, _ in chosen):
             chosen.append((phrase, score))
         if len(chosen) == KEYWORD_COUNT:
             break
     return chosen
 
 
-def _is_near_duplicate(phrase: str, other: str) -> bool:
-    stems, other_stems = {stem(word) for word in phrase.split()}, {stem(word) for word in other.split()}
-    return stems <= other_stems or other_stems <= stems
-
-
-def _distinct_labels(keywords: Sequence[Sequence[tuple[str, float]]], sizes: Counter[int]) -> list[str]:
+def _distinct_labels(
+    ranked: Sequence[Sequence[tuple[str, float]]], sizes: Counter[int], shown: dict[str, str]
+) -> list[str]:
+    """Return a label for each theme; the larger theme of two with one label keeps it, the other adds a word."""
     labels: dict[int, str] = {}
-    for theme in sorted(range(len(keywords)), key=lambda theme: (-sizes[theme], theme)):
-        ranked = keywords[theme]
-        strong = [phrase for phrase, score in ranked if score >= WEAK_SCORE * ranked[0][1]][:LABEL_PHRASES]
-        rest = [phrase for phrase, _ in ranked if phrase not in strong]
-        label = _label(strong)
+    for theme in sorted(range(len(ranked)), key=lambda theme: (-sizes[theme], theme)):
+        phrases = _label_phrases(ranked[theme])
+        rest = [phrase for phrase, _ in ranked[theme] if phrase not in phrases]
+        label = _label(phrases, shown)
         while label in labels.values() and rest:
-            strong.append(rest.pop(0))
-            label = _label(strong)
-        number = 2
+            phrases.append(rest.pop(0))
+            label = _label(phrases, shown)
+        plain, number = label, 2
         while label in labels.values():
-            label = f"{_label(strong)} ({number})"
+            label = f"{plain} ({number})"
             number += 1
         labels[theme] = label
-    return [labels[theme] for theme in range(len(keywords))]
+    return [labels[theme] for theme in range(len(ranked))]
 
 
-def _label(phrases: Sequence[str]) -> str:
-    return ", ".join(phrase.title() for phrase in phrases) or "Other"
+def _label_phrases(scored: Sequence[tuple[str, float]]) -> list[str]:
+    """Return two or three phrases that share no word, so that each adds something."""
+    phrases: list[str] = []
+    for phrase, score in scored:
+        is_weak = len(phrases) >= 2 and score < WEAK_SCORE * scored[0][1]
+        repeats = any(set(phrase.split()) & set(other.split()) for other in phrases)
+        if not is_weak and not repeats and len(phrases) < LABEL_PHRASES:
+            phrases.append(phrase)
+    return phrases
+
+
+def _label(phrases: Sequence[str], shown: dict[str, str]) -> str:
+    return ", ".join(shown[phrase].title() for phrase in phrases) or "Other"
