@@ -16,17 +16,23 @@ def _outcome(settings, check_id):
     return {one.check_id: one for one in outcomes}[check_id]
 
 
-def test_query_that_fails_on_a_value_is_an_error_and_shows_no_value(
-    warehouse, land, execute, altered_project, planted_text, caplog, capfd
+@pytest.mark.parametrize(
+    ("check_id", "before", "after"),
+    [
+        ("FB-LND-085", "where has_markup", "where comment_text::int = 1"),
+        ("FB-LND-081", "candidate.is_blank::int as", "candidate.comment_text::int as"),
+    ],
+    ids=["query of rows", "aggregate"],
+)
+def test_check_that_fails_on_a_value_is_an_error_and_shows_no_value(
+    warehouse, land, execute, altered_project, planted_text, caplog, capfd, check_id, before, after
 ):
     land(warehouse, "e0", 5)
     broken = altered_project(
-        warehouse,
-        "landing__candidate_comment",
-        lambda text: text.replace("where has_markup", "where comment_text::int = 1"),
+        warehouse, "landing__candidate_comment", lambda text: text.replace(before, after)
     )
     with caplog.at_level(logging.DEBUG):
-        outcome = _outcome(broken, "FB-LND-085")
+        outcome = _outcome(broken, check_id)
     assert outcome.outcome == "error"
     assert outcome.outcome_note == "not evaluated: InvalidTextRepresentation"
     [(recorded,)] = execute(
@@ -35,6 +41,8 @@ def test_query_that_fails_on_a_value_is_an_error_and_shows_no_value(
     streams = capfd.readouterr()
     for place in (recorded, caplog.text, streams.out, streams.err, repr(outcome)):
         assert planted_text not in place
+    # The library logs statements, and the database's message where a connection or a limit ends one.
+    assert not [record for record in caplog.records if record.name.startswith("great_expectations")]
 
 
 def test_batch_that_cannot_be_read_makes_every_check_of_its_suite_an_error(warehouse, land, altered_project):

@@ -120,6 +120,19 @@ def test_released_or_waived_record_is_not_set_aside_again(
     ]
 
 
+def test_decision_is_kept_after_the_defect_was_mended(warehouse, land, execute):
+    land(warehouse, DELIVERY, 6)
+    execute(warehouse, TOO_WIDE)
+    _judge(warehouse)
+    execute(
+        warehouse,
+        "update landing.set_aside set set_aside_state = 'released'",
+        "update landing.record set defects = '{}'",
+    )
+    _judge(warehouse)
+    assert execute(warehouse, "select set_aside_state from landing.set_aside") == [("released",)]
+
+
 def test_record_released_for_one_check_stays_back_for_another(warehouse, land, execute, states):
     land(warehouse, DELIVERY, 6)
     execute(
