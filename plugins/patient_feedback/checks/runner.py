@@ -107,14 +107,14 @@ def _published_comments(connection: psycopg.Connection) -> int:
 @contextmanager
 def _data_source(settings: Settings) -> Iterator[PostgresDatasource]:
     """Yield the warehouse as Great Expectations sees it: in memory, silent, without telemetry."""
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
     with _silenced(logging.getLogger("great_expectations")):
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
+
         context = gx.get_context(
             mode="ephemeral",
             project_config=DataContextConfig(
