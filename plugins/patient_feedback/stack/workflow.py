@@ -228,15 +228,16 @@ def _stages(settings: Settings, run: WorkflowRun) -> list[StageProgress]:
 
 
 def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[FailedTask]:
-    failures = []
+    """Return the failed tasks; where several runs of a DAG failed at the same task, the newest."""
+    failures = {}
     for dag_run in run.dag_runs:
         if dag_run["state"] != "failed" or not _belongs(dag_run, run):
             continue
         dag_id, run_id = dag_run["dag_id"], dag_run["dag_run_id"]
         for task in api.task_instances(dag_id, run_id):
             if task["state"] == "failed":
-                failures.append(_failed_task(settings, api, dag_id, run_id, task))
-    return failures
+                failures[dag_id, task["task_id"]] = _failed_task(settings, api, dag_id, run_id, task)
+    return list(failures.values())
 
 
 def _failed_task(
