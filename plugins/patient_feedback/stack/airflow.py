@@ -209,10 +209,10 @@ class LocalAirflow:
     def stop(self) -> None:
         """Stop the services and all they started: asked first, killed after 20 seconds."""
         leaders = service_leaders(self.settings.home)
-        api_server = [leaders.pop("api-server")] if "api-server" in leaders else []
-        # The API server goes last: tasks report their end to it.
+        # The scheduler goes first, while the API server is there for its tasks to report their end to.
+        scheduler = [leaders.pop("scheduler")] if "scheduler" in leaders else []
+        end_processes(scheduler, STOP_PATIENCE_SECONDS)
         end_processes(leaders.values(), STOP_PATIENCE_SECONDS)
-        end_processes(api_server, STOP_PATIENCE_SECONDS)
         end_processes(marked_processes(self.settings.home), STOP_PATIENCE_SECONDS)
 
     def states(self) -> list[ServiceState]:

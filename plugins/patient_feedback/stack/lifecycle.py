@@ -86,7 +86,8 @@ def make_home(settings: Settings) -> None:
     """Make the folder of all state; raise StackError where it cannot be written."""
     try:
         settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
-        (settings.home / "landing").mkdir(mode=0o700, exist_ok=True)
+        for name in ("landing", "logs"):
+            (settings.home / name).mkdir(mode=0o700, exist_ok=True)
         probe = settings.home / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
