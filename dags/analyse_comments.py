@@ -13,8 +13,6 @@ install other heads: the next run reads everything anew and keeps the old rows.
 **When it fails**
 - `embed_comments`: the model's files are missing or altered; the message names the file and the expected hash.
 - `score_comments`: the heads are bound to another encoder; the message names both versions.
-- `check_analysis`: a check of the analysis gate with effect `stop_publication` failed; nothing is published on top of
-  it. See `audit_trail.fct_check_results` with gate `analysis`.
 """
 
 from airflow.sdk import dag, task
@@ -40,17 +38,12 @@ def analyse_comments() -> None:
         with recorded_task() as (settings, _, counts):
             analysis.embed_comments(settings, counts)
 
-    @task(pool=LANGUAGE_POOL)
+    @task(pool=LANGUAGE_POOL, outlets=[ANALYSIS_SENTIMENT])
     def score_comments() -> None:
         with recorded_task() as (settings, _, counts):
             analysis.score_comments(settings, counts)
 
-    @task(outlets=[ANALYSIS_SENTIMENT])
-    def check_analysis() -> None:
-        with recorded_task() as (settings, task_run, counts):
-            analysis.check_analysis(settings, task_run, counts)
-
-    detect_languages() >> embed_comments() >> score_comments() >> check_analysis()
+    detect_languages() >> embed_comments() >> score_comments()
 
 
 analyse_comments()

@@ -3,7 +3,8 @@
 
 **What it does.** Groups comments into themes: fits a theme set on a bounded sample where there is none, or where the
 texts have grown by a fifth; names the themes from their own words; matches them to the previous set so that a theme
-keeps its slug; assigns every embedded text to its nearest theme or says `unassigned`.
+keeps its slug; assigns every embedded text to its nearest theme or says `unassigned`. Then the analysis gate (Great
+Expectations) looks at everything that was read: languages, embeddings, sentiment, topics, themes.
 
 **When.** After comments were analysed (asset `analysis.sentiment`).
 
@@ -13,12 +14,14 @@ keeps its slug; assigns every embedded text to its nearest theme or says `unassi
 - `fit_themes`: the fit failed; the current set stays in force. While a delivery is under way the fit is skipped, and
   the run that ends that delivery starts this DAG again.
 - `assign_themes`: the database refuses; run it again, it goes on where it stopped.
+- `check_analysis`: a check of the analysis gate with effect `stop_publication` did not pass; nothing is published on top
+  of it. See `audit_trail.fct_check_results` with gate `analysis`.
 """
 
 from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from patient_feedback.orchestration import themes
+from patient_feedback.orchestration import analysis, themes
 from patient_feedback.orchestration.assets import ANALYSIS_SENTIMENT, ANALYSIS_THEME_ASSIGNMENT
 from patient_feedback.orchestration.dag_defaults import LANGUAGE_POOL, dag_arguments, recorded_task
 
@@ -38,12 +41,17 @@ def discover_themes() -> None:
         if counts.is_skipped:
             raise AirflowSkipException("A delivery is under way: its run starts this DAG again.")
 
-    @task(outlets=[ANALYSIS_THEME_ASSIGNMENT])
+    @task
     def assign_themes() -> None:
         with recorded_task() as (settings, _, counts):
             themes.assign_themes(settings, counts)
 
-    fit_themes() >> assign_themes()
+    @task(outlets=[ANALYSIS_THEME_ASSIGNMENT])
+    def check_analysis() -> None:
+        with recorded_task() as (settings, task_run, counts):
+            analysis.check_analysis(settings, task_run, counts)
+
+    fit_themes() >> assign_themes() >> check_analysis()
 
 
 discover_themes()

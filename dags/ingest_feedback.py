@@ -14,8 +14,8 @@ written, and the deliveries whose feedback was given, in each interval.
 **When it fails**
 - `land_deliveries`: the source's place is away or refuses (retried); a file still being written is left for the next run.
 - `map_records`: the declaration does not fit; `patient-feedback check-sources` names line and field.
-- `check_landing`: a check could not run (never: "a check failed", that is carried out and recorded).
-- `accept_feedback`: the database refuses; the transaction is undone, run it again.
+- `check_and_accept`: a check could not run (never: "a check failed", that is carried out and recorded), or the database
+  refuses; the transaction is undone, run it again. Deliveries that are done stay done.
 
 A broken delivery is refused with its reason in `audit_trail.fct_source_deliveries`; the other files go on.
 Task logs hold counts and ids, never text. Counts per try: `audit_trail.fct_pipeline_runs`.
@@ -49,15 +49,10 @@ def ingest_dag(source: Source) -> None:
             with recorded_task() as (settings, _, counts):
                 return ingestion.map_records(settings, source, delivery_ids, counts)
 
-        @task
-        def check_landing(delivery_ids: list[str]) -> list[str]:
-            with recorded_task() as (settings, task_run, counts):
-                return ingestion.check_landing(settings, source, delivery_ids, task_run, counts)
-
         @task(pool=LANGUAGE_POOL)
-        def accept_feedback(delivery_ids: list[str]) -> None:
+        def check_and_accept(delivery_ids: list[str]) -> None:
             with recorded_task() as (settings, task_run, counts):
-                ingestion.accept_feedback(settings, source, delivery_ids, task_run, counts)
+                ingestion.check_and_accept(settings, source, delivery_ids, task_run, counts)
 
         @task(outlets=[FEEDBACK_COMMENT])
         def announce_feedback() -> None:
@@ -66,7 +61,7 @@ def ingest_dag(source: Source) -> None:
             if counts.is_skipped:
                 raise AirflowSkipException("Nothing new: the published marts hold all feedback.")
 
-        accept_feedback(check_landing(map_records(land_deliveries()))) >> announce_feedback()
+        check_and_accept(map_records(land_deliveries())) >> announce_feedback()
 
     ingest_feedback()
 

@@ -25,12 +25,8 @@ def run_stages(settings: Settings, run_id: str, window=None) -> bool:
         )
         in_task("map_records", lambda _, counts, s=source, d=delivery_ids: ingestion.map_records(settings, s, d, counts))
         in_task(
-            "check_landing",
-            lambda run, counts, s=source, d=delivery_ids: ingestion.check_landing(settings, s, d, run, counts),
-        )
-        in_task(
-            "accept_feedback",
-            lambda run, counts, s=source, d=delivery_ids: ingestion.accept_feedback(settings, s, d, run, counts),
+            "check_and_accept",
+            lambda run, counts, s=source, d=delivery_ids: ingestion.check_and_accept(settings, s, d, run, counts),
         )
     announced = TaskCounts()
     ingestion.announce_feedback(settings, announced)
@@ -45,9 +41,9 @@ def run_stages(settings: Settings, run_id: str, window=None) -> bool:
     in_downstream("analyse_comments", "detect_languages", lambda _, c: analysis.detect_languages(settings, c))
     in_downstream("analyse_comments", "embed_comments", lambda _, c: analysis.embed_comments(settings, c))
     in_downstream("analyse_comments", "score_comments", lambda _, c: analysis.score_comments(settings, c))
-    in_downstream("analyse_comments", "check_analysis", lambda r, c: analysis.check_analysis(settings, r, c))
     in_downstream("discover_themes", "fit_themes", lambda r, c: themes.fit_themes(settings, r, c))
     in_downstream("discover_themes", "assign_themes", lambda _, c: themes.assign_themes(settings, c))
+    in_downstream("discover_themes", "check_analysis", lambda r, c: analysis.check_analysis(settings, r, c))
     candidate = in_downstream("build_marts", "build_marts", lambda r, c: marts.build_marts(settings, r, c))
     in_downstream("build_marts", "check_marts", lambda r, c: marts.check_marts(settings, candidate, r, c))
     in_downstream("build_marts", "publish_marts", lambda r, c: marts.publish_marts(settings, candidate, r, c))

@@ -18,7 +18,10 @@ select
     -- Reprocessing an old delivery must not bring back what a newer one replaced.
     coalesce(newest.delivery_id <> record.delivery_id, false)
     and newest.content_sha256 <> candidate.content_sha256
-    and newest.file_modified_at >= delivery.file_modified_at as is_superseded
+    and newest.file_modified_at >= delivery.file_modified_at
+    -- Nor may a lower version that stands beside a higher one in the same delivery.
+    or candidate.record_version < max(candidate.record_version) over (partition by candidate.source_record_ref)
+        as is_superseded
 from landing.record
 inner join landing.delivery on record.delivery_id = delivery.delivery_id
 inner join landing.candidate_record as candidate

@@ -64,11 +64,16 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
             connection.execute(f"analyze landing.{table}")
         connection.execute("analyze landing.record")
         parameters: dict[str, object] = {"delivery_id": delivery_id, "source_slug": source.slug}
-        for name in ("within_delivery", "against_accepted", "within_response", "answers"):
+        for name in ("within_delivery", "within_response", "answers"):
             connection.execute(statements[name], parameters)
         for column in _question_columns(source):
             connection.execute(statements["question_spelling"], {**parameters, "question_column": column})
     return count
+
+
+def compare_with_accepted(connection: psycopg.Connection, delivery_id: str) -> None:
+    """Mark the candidates that were accepted before; call it just before the gate, delivery by delivery."""
+    connection.execute(named_statements(STATEMENTS)["against_accepted"], {"delivery_id": delivery_id})
 
 
 def _records(connection: psycopg.Connection, delivery_id: str) -> Iterator[list[DeliveredRecord]]:

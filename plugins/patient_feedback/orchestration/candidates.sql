@@ -4,29 +4,35 @@
 with compared as (
     select
         record.record_number,
-        row_number() over same_content as content_rank,
-        row_number() over same_record as record_rank
+        record.source_record_ref,
+        row_number() over (
+            partition by record.source_record_ref, record.content_sha256 order by record.record_number
+        ) as content_rank,
+        -- Versions that the source itself counts may stand side by side: the highest one speaks.
+        row_number() over (
+            partition by record.source_record_ref, record.record_version order by record.record_number
+        ) as record_rank
     from landing.candidate_record as record
     where record.delivery_id = %(delivery_id)s and record.source_record_ref is not null
-    window
-        same_content as (
-            partition by record.source_record_ref, record.content_sha256 order by record.record_number
-        ),
-        same_record as (partition by record.source_record_ref order by record.record_number)
 ),
 
--- Two records that answer the same question of the same response: the first one speaks.
+-- Another record that answers the same question of the same response: the first one speaks.
+asked as (
+    select
+        candidate.record_number,
+        compared.source_record_ref,
+        first_value(compared.source_record_ref) over (
+            partition by candidate.comment_id order by candidate.record_number
+        ) as first_record_ref
+    from landing.candidate_comment as candidate
+    inner join compared on candidate.record_number = compared.record_number
+    where candidate.delivery_id = %(delivery_id)s and compared.content_rank = 1
+),
+
 asked_again as (
-    select distinct comment.record_number
-    from (
-        select
-            candidate.record_number,
-            row_number() over (partition by candidate.comment_id order by candidate.record_number) as comment_rank
-        from landing.candidate_comment as candidate
-        inner join compared on candidate.record_number = compared.record_number
-        where candidate.delivery_id = %(delivery_id)s and compared.content_rank = 1
-    ) as comment
-    where comment.comment_rank > 1
+    select distinct asked.record_number
+    from asked
+    where asked.source_record_ref <> asked.first_record_ref
 )
 
 update landing.candidate_record as record

@@ -1,18 +1,23 @@
-"""The tasks of an ingest DAG: land, map, check, accept, announce."""
+"""The tasks of an ingest DAG: land, map, check and accept, announce."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from patient_feedback.orchestration.acceptance import accept_delivery
+from patient_feedback.orchestration.acceptance import Redact, accept_delivery
 from patient_feedback.orchestration.analysis import versions_in_force
-from patient_feedback.orchestration.candidates import map_delivery
+from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
 from patient_feedback.orchestration.landing import land_source
 from patient_feedback.orchestration.pending import has_unpublished_feedback
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
+from patient_feedback.privacy.redaction import REDACTION_VERSION, Redactor
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import Source
 from patient_feedback.warehouse.connection import connect
+
+if TYPE_CHECKING:
+    from patient_feedback.checks.outcomes import CheckOutcome
 
 
 def land_deliveries(settings: Settings, source: Source, task_run: TaskRun, counts: TaskCounts) -> list[str]:
@@ -29,43 +34,53 @@ def map_records(settings: Settings, source: Source, delivery_ids: list[str], cou
     return delivery_ids
 
 
-def check_landing(
+def check_and_accept(
     settings: Settings, source: Source, delivery_ids: list[str], task_run: TaskRun, counts: TaskCounts
-) -> list[str]:
-    """Run the landing gate on each delivery and carry out the effects of its checks."""
-    if not delivery_ids:
-        counts.row_count = 0
-        return delivery_ids
+) -> None:
+    """Run the landing gate on each delivery, carry out its effects, accept the rest; every record ends in one state.
+
+    One delivery after the other, oldest first: what the first one brought is known when the next is checked.
+    """
+    totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
+    check_count = failed_check_count = 0
+    for delivery_id in delivery_ids:
+        outcomes = _check(settings, source, delivery_id, task_run)
+        check_count += len(outcomes)
+        failed_check_count += sum(outcome.outcome != "passed" for outcome in outcomes)
+        accepted = accept_delivery(
+            settings, source, delivery_id, task_run.run_id, _redaction(settings, source), REDACTION_VERSION
+        )
+        for name in totals:
+            totals[name] += getattr(accepted, name)
+    counts.row_count = sum(totals.values())
+    counts.counts.update(totals, check_count=check_count, failed_check_count=failed_check_count)
+
+
+def _check(settings: Settings, source: Source, delivery_id: str, task_run: TaskRun) -> list[CheckOutcome]:
     from patient_feedback.checks.effects import apply_landing_effects
     from patient_feedback.checks.runner import GateSubject, run_gate
 
-    check_count = failed_count = 0
-    for delivery_id in delivery_ids:
-        outcomes = run_gate(
-            settings,
-            "landing",
-            GateSubject(name=delivery_id, parameters={"source_slug": source.slug}),
-            task_run.run_id,
-        )
-        with connect(settings, "check_landing") as connection:
-            apply_landing_effects(connection, delivery_id, outcomes, task_run.run_id)
-        check_count += len(outcomes)
-        failed_count += sum(outcome.outcome != "passed" for outcome in outcomes)
-    counts.row_count = check_count
-    counts.counts["failed_check_count"] = failed_count
-    return delivery_ids
+    with connect(settings, "check_landing") as connection:
+        compare_with_accepted(connection, delivery_id)
+    outcomes = run_gate(
+        settings,
+        "landing",
+        GateSubject(name=delivery_id, parameters={"source_slug": source.slug}),
+        task_run.run_id,
+    )
+    with connect(settings, "check_landing") as connection:
+        apply_landing_effects(connection, delivery_id, outcomes, task_run.run_id)
+    return outcomes
 
 
-def accept_feedback(
-    settings: Settings, source: Source, delivery_ids: list[str], task_run: TaskRun, counts: TaskCounts
-) -> None:
-    """Accept what the gate let through, identifiers removed; every record ends in one state."""
-    from patient_feedback.language.detection import detect_languages
-    from patient_feedback.privacy.redaction import REDACTION_VERSION, Redactor
+def _redaction(settings: Settings, source: Source) -> Redact:
+    """Return what redacts texts by each text's own language; nothing is loaded before the first text."""
 
     redactor = Redactor(processes=settings.worker_threads)
 
     def redact(texts: Sequence[str]) -> list[tuple[str, int]]:
+        from patient_feedback.language.detection import detect_languages
+
         # By each text's own language: the model of names knows English, and a Swedish source has English comments.
         languages = [found.language_code for found in detect_languages(texts, [source.language] * len(texts))]
         redacted: dict[str, tuple[str, int]] = {}
@@ -75,13 +90,7 @@ def accept_feedback(
                 redacted[text] = (result.text, sum(result.entity_counts.values()))
         return [redacted[text] for text in texts]
 
-    totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
-    for delivery_id in delivery_ids:
-        accepted = accept_delivery(settings, source, delivery_id, task_run.run_id, redact, REDACTION_VERSION)
-        for name in totals:
-            totals[name] += getattr(accepted, name)
-    counts.row_count = sum(totals.values())
-    counts.counts.update(totals)
+    return redact
 
 
 def announce_feedback(settings: Settings, counts: TaskCounts) -> None:
