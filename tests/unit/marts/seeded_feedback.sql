@@ -1,0 +1,141 @@
+-- A year of a small warehouse, made by arithmetic so that it is the same in every run: three organisations
+-- of which the smallest services have fewer than five answers in most months, blank, Swedish, undetermined
+-- and waiting comments, withdrawn and undated responses, a value set aside, a merged theme, a refused file.
+insert into landing.delivery (
+    delivery_id, source_slug, file_name, file_sha256, file_size_bytes, file_modified_at, landing_url,
+    declaration_sha256, received_count, delivery_state, refusal_reason
+) values
+('d1', 'survey', 'survey.csv', 'f1', 1000, '2023-01-01', 'file:///landing/f1', 'c1', 800, 'accepted', null),
+('d2', 'survey', 'broken.csv', 'f2', 10, '2023-01-02', 'file:///landing/f2', 'c1', 2, 'refused', 'a column is missing'),
+('d3', 'letters', 'empty.csv', 'f3', 0, '2023-01-02', 'file:///landing/f3', 'c2', null, 'refused', 'no reader can open it');
+
+create temporary table seeded on commit drop as
+select
+    number,
+    'r' || lpad(number::text, 5, '0') as response_id,
+    -- Squared, so that the first services are far smaller than the last.
+    width_bucket((number * 7919 % 1000) ^ 2, 0, 1000000, 9) as service_number,
+    date '2021-01-01' + (number * 3571 % 367) as submitted_on,
+    1 + number * 104729 % 7 as code,
+    number % 97 = 0 as is_withdrawn,
+    number % 83 = 0 as is_undated,
+    number % 101 = 0 as has_no_organisation
+from generate_series(1, 800) as numbers (number);
+
+insert into landing.record (delivery_id, record_number, payload, record_state)
+select 'd1', number, '{}'::jsonb, case when is_withdrawn then 'withdrawn' else 'accepted' end from seeded
+union all
+select 'd2', number, '{}', 'set_aside' from generate_series(1, 2) as numbers (number);
+
+insert into landing.set_aside (set_aside_id, delivery_id, record_number, set_aside_level, check_id, field_name, reason, run_id)
+values ('s1', 'd2', null, 'delivery', 'FB-LND-001', null, 'a column is missing', 'run');
+insert into landing.set_aside (set_aside_id, delivery_id, record_number, set_aside_level, check_id, field_name, reason, run_id)
+select 'v' || number, 'd1', number, 'value', 'FB-LND-002', 'value_code', 'the code is not documented', 'run'
+from seeded
+where code = 7;
+
+insert into feedback.response (
+    response_id, source_slug, source_record_ref, record_version, is_withdrawn, organisation_slug,
+    organisation_name, service_slug, service_name, submitted_on, submitted_on_basis, received_at, delivery_id
+)
+select
+    response_id,
+    'survey',
+    'ref ' || number,
+    1,
+    is_withdrawn,
+    case when not has_no_organisation then 'trust_' || (service_number % 3) end,
+    case when not has_no_organisation then 'Trust ' || (service_number % 3) end,
+    'service_' || service_number,
+    'Service ' || service_number,
+    case when not is_undated then submitted_on end,
+    case when is_undated then 'unreadable' else 'declared' end,
+    '2023-01-01',
+    'd1'
+from seeded;
+
+insert into feedback.answer (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state,
+    is_value_set_aside, delivery_id, record_number
+)
+select
+    response_id, 'fft', '2020-04', 'overall_experience',
+    case when code < 6 then code end,
+    case when code < 7 then code::text end,
+    case when code < 7 then 'answered' else 'missing' end,
+    code = 7, 'd1', number
+from seeded;
+
+insert into feedback.comment (
+    comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
+    text_sha256, comment_text, redaction_version, declared_language_code, delivery_id, record_number
+)
+select
+    'c' || substr(response_id, 2) || question,
+    response_id, 'survey', 'ref ' || number || question,
+    case question when 'a' then 'good' else 'improve' end,
+    case question when 'a' then 'what_was_good' else 'what_to_improve' end,
+    case when (number + ascii(question)) % 5 = 0 then 'blank' else 'text' end,
+    't' || number % 400,
+    case when (number + ascii(question)) % 5 = 0 then '' else 'Words number ' || number % 400 || ' of [PERSON]' end,
+    '1', 'en', 'd1', number
+from seeded
+cross join (values ('a'), ('b')) as questions (question);
+
+-- Of 400 texts: 390-394 Swedish, 395-397 of no known language, 398 and 399 not read yet.
+insert into analysis.text_language (text_sha256, language_code, language_confidence, language_basis, detector_version)
+select
+    't' || number,
+    case when number < 390 then 'en' when number < 395 then 'sv' end,
+    0.9,
+    case when number < 395 then 'detected' else 'undetermined' end,
+    '1'
+from generate_series(0, 397) as numbers (number);
+
+insert into analysis.embedding (text_sha256, encoder_version, embedding)
+select 't' || number, version, '[1,0,0]'
+from generate_series(0, 389) as numbers (number)
+cross join (values ('encoder-1'), ('encoder-2')) as versions (version);
+
+insert into analysis.sentiment (
+    text_sha256, question_intent, sentiment_model_version, encoder_version, sentiment_label, sentiment_score,
+    sentiment_confidence
+)
+select
+    't' || number,
+    intent,
+    'sentiment-' || version,
+    'encoder-' || version,
+    (array['very_negative', 'negative', 'neutral', 'positive', 'very_positive'])[1 + (number + version) % 5],
+    -1 + ((number + version) % 5) * 0.5,
+    0.8
+from generate_series(0, 389) as numbers (number)
+cross join (values ('what_was_good'), ('what_to_improve')) as intents (intent)
+cross join generate_series(1, 2) as versions (version);
+
+insert into analysis.theme (theme_slug, theme_label, theme_status, merged_into_slug) values
+('waiting', 'Waiting', 'approved', null),
+('kindness', 'Kindness', 'proposed', null),
+('parking', 'Parking', 'retired', null),
+('delays', 'Delays', 'merged', 'waiting');
+
+insert into analysis.theme_set (
+    theme_set_id, theme_model_version, encoder_version, sample_sha256, sample_count, theme_count,
+    assignment_threshold, parameters, is_current
+) values
+('set1', '1', 'encoder-1', 'x1', 100, 3, 0.3, '{}', false),
+('set2', '1', 'encoder-2', 'x2', 100, 3, 0.3, '{}', true);
+
+insert into analysis.theme_set_member (
+    theme_set_id, theme_slug, centroid, theme_keywords, exemplar_text_sha256s, sample_member_count
+)
+select 'set1', 'parking', '[1,0,0]'::halfvec, array['car park', 'ticket'], array['t1'], 10
+union all
+select 'set2', theme_slug, '[1,0,0]'::halfvec, array[theme_slug, 'time'], array['t1'], 10
+from analysis.theme
+where theme_slug <> 'parking';
+
+insert into analysis.theme_assignment (text_sha256, theme_set_id, theme_slug, theme_confidence)
+select
+    't' || number, 'set2', (array['waiting', 'kindness', 'delays', null])[1 + number % 4], 0.6
+from generate_series(0, 389) as numbers (number);

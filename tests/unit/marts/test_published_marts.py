@@ -1,0 +1,290 @@
+"""What a reader of the published marts may rely on, on marts that dbt built in a real PostgreSQL."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from scipy.optimize import linprog
+
+REPORTS = ("rpt_fft_monthly", "rpt_sentiment_by_service", "rpt_theme_trends_monthly")
+PATIENT_EXPERIENCE = (
+    *("fct_comments", "fct_responses", "fct_answers", "fct_theme_mentions", "fct_topic_mentions"),
+    *(
+        "dim_themes",
+        "dim_topics",
+        "dim_organisations",
+        "dim_services",
+        "dim_sources",
+        "dim_dates",
+        "dim_measures",
+    ),
+    *REPORTS,
+)
+
+
+def test_every_model_and_every_dbt_test_passes(marts: Any) -> None:
+    assert {name: status for name, status in marts.results.items() if status not in ("success", "pass")} == {}
+
+
+def test_withdrawn_response_is_shown_nowhere_and_counted_with_its_delivery(marts: Any) -> None:
+    withdrawn = {row[0] for row in marts.rows("select response_id from feedback.response where is_withdrawn")}
+    assert withdrawn
+    for table in ("fct_responses", "fct_comments", "fct_answers"):
+        listed = {row[0] for row in marts.rows(f"select response_id from {table}")}
+        assert listed
+        assert not listed & withdrawn, table
+    assert marts.rows("select withdrawn_count from fct_source_deliveries where delivery_id = 'd1'") == [
+        (len(withdrawn),)
+    ]
+
+
+def test_every_delivery_balances_and_a_file_nobody_could_open_received_nothing(marts: Any) -> None:
+    assert marts.rows(
+        "select delivery_id, received_count, accepted_count, set_aside_count, withdrawn_count, is_balanced "
+        "from fct_source_deliveries order by delivery_id"
+    ) == [("d1", 800, 792, 0, 8, True), ("d2", 2, 0, 2, 0, True), ("d3", 0, 0, 0, 0, True)]
+
+
+def test_every_comment_is_listed_once_with_the_state_of_its_analysis(marts: Any) -> None:
+    [(listed, distinct)] = marts.rows("select count(*), count(distinct comment_id) from fct_comments")
+    [(kept,)] = marts.rows(
+        "select count(*) from feedback.comment join feedback.response using (response_id) "
+        "where not is_withdrawn"
+    )
+    assert listed == distinct == kept
+    states = dict(marts.rows("select analysis_state, count(*) from fct_comments group by 1"))
+    assert set(states) == {"analysed", "blank", "unsupported_language", "undetermined_language", "pending"}
+
+
+def test_blank_comment_is_listed_without_words_or_sentiment(marts: Any) -> None:
+    assert marts.rows(
+        "select distinct comment_text, analysis_state, sentiment_label, sentiment_score, "
+        "sentiment_model_version, primary_theme_slug, language_code "
+        "from fct_comments where comment_state = 'blank'"
+    ) == [("", "blank", None, None, None, None, None)]
+
+
+def test_readings_are_those_of_the_versions_the_run_names(marts: Any) -> None:
+    assert marts.rows(
+        "select distinct sentiment_model_version, embedding_model_version from fct_comments "
+        "where analysis_state = 'analysed'"
+    ) == [("sentiment-2", "encoder-2")]
+    assert marts.rows("select distinct theme_set_id from fct_theme_mentions") == [("set2",)]
+
+
+def test_merged_theme_stays_listed_and_counts_for_the_one_it_became(marts: Any) -> None:
+    themes = dict(marts.rows("select theme_slug, comment_count from dim_themes"))
+    assert set(themes) == {"waiting", "kindness", "parking", "delays"}
+    assert themes["delays"] == themes["parking"] == 0
+    assert themes["waiting"] > themes["kindness"] > 0
+    [(keywords,)] = marts.rows("select theme_keywords from dim_themes where theme_slug = 'parking'")
+    assert keywords == "car park, ticket"
+
+
+def test_fft_report_equals_a_direct_count_and_undated_answers_have_their_own_month(marts: Any) -> None:
+    published = {
+        (month, measure): (numerator, denominator)
+        for month, measure, numerator, denominator in marts.rows(
+            "select month_start_on, measure_slug, numerator_count, denominator_count from rpt_fft_monthly "
+            "where organisation_slug = 'all' and cell_state = 'value'"
+        )
+    }
+    counted = marts.rows(
+        "select date_trunc('month', submitted_on)::date, count(*) filter (where value_code in ('1', '2')), "
+        "count(*) filter (where value_code in ('4', '5')), count(*) from feedback.answer "
+        "join feedback.response using (response_id) "
+        "where not is_withdrawn and value_code is not null group by 1"
+    )
+    assert None in {month for month, *_ in counted}
+    assert min(total for *_, total in counted) < 5, "a month that must be suppressed"
+    assert published == {
+        key: counts
+        for month, positive, negative, total in counted
+        if total >= 5
+        for key, counts in (
+            ((month, "fft_positive_share"), (positive, total)),
+            ((month, "fft_negative_share"), (negative, total)),
+        )
+    }
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_published_share_bears_its_wilson_interval(marts: Any, report: str) -> None:
+    cells = marts.rows(
+        f"select numerator_count, denominator_count, share, wilson_low, wilson_high from {report} "
+        "where cell_state = 'value'"
+    )
+    assert cells
+    for numerator, denominator, share, low, high in cells:
+        # The bounds are the two shares p at which the observed one lies z standard errors away.
+        observed, z = numerator / denominator, 1.959964
+        roots = np.roots([1 + z**2 / denominator, -(2 * observed + z**2 / denominator), observed**2])
+        assert float(share) == pytest.approx(observed, abs=1e-6)
+        assert [float(low), float(high)] == pytest.approx(sorted(roots.real), abs=2e-6)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_suppressed_cell_holds_no_number_not_even_a_zero(marts: Any, report: str) -> None:
+    states = dict(marts.rows(f"select cell_state, count(*) from {report} group by 1"))
+    assert states["suppressed"]
+    assert states["value"]
+    numbers = "numerator_count, denominator_count, response_count, share, wilson_low, wilson_high"
+    assert marts.rows(f"select distinct {numbers} from {report} where cell_state = 'suppressed'") == [
+        (None,) * 6
+    ]
+
+
+def test_month_without_answers_is_a_zero_without_a_share(marts: Any) -> None:
+    assert marts.rows(
+        "select distinct numerator_count, denominator_count, share, wilson_low from rpt_fft_monthly "
+        "where cell_state = 'not_applicable'"
+    ) == [(0, 0, None, None)]
+
+
+@pytest.mark.parametrize("report", ["rpt_fft_monthly", "rpt_sentiment_by_service"])
+def test_no_hidden_number_follows_from_the_published_ones(marts: Any, report: str) -> None:
+    """Bound every hidden count from below and above by all that the report says: the bounds must not meet."""
+    months: dict[Any, dict[tuple[str, str], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for month, organisation, service, measure, numerator, responses in marts.rows(
+        "select month_start_on, organisation_slug, service_slug, measure_slug, numerator_count, "
+        f"response_count from {report}"
+    ):
+        cell = months[month][organisation, service]
+        cell["responses"] = responses
+        cell["positive" if "positive" in measure else "negative"] = numerator
+    hidden = 0
+    for cells in months.values():
+        for (organisation, service), quantity, low, high in _bounds(cells):
+            hidden += 1
+            parent = cells[organisation, "all"] if service != "all" else cells["all", "all"]
+            is_unanimous = 0 in parent.values() or parent["responses"] in (
+                parent["positive"],
+                parent["negative"],
+            )
+            if quantity == "responses" or not is_unanimous:
+                assert high - low >= 1, f"{quantity} of {organisation}, {service}: {low} to {high}"
+    assert hidden > 100
+
+
+def _bounds(cells: dict[tuple[str, str], dict[str, Any]]) -> list[tuple[tuple[str, str], str, float, float]]:
+    """Return the least and the greatest value of each hidden number that agree with the shown ones."""
+    quantities = ("responses", "positive", "negative")
+    index = {key: number for number, key in enumerate((cell, q) for cell in cells for q in quantities)}
+    equal: list[tuple[dict[int, float], float]] = []
+    at_most: list[tuple[dict[int, float], float]] = []
+    for cell, numbers in cells.items():
+        organisation, service = cell
+        for quantity in quantities:
+            if numbers[quantity] is not None:
+                equal.append(({index[cell, quantity]: 1}, numbers[quantity]))
+            children = [
+                child
+                for child in cells
+                if child != cell
+                and (
+                    (organisation == "all" and child[0] != "all" and child[1] == "all")
+                    or (organisation != "all" and service == "all" and child[0] == organisation)
+                )
+            ]
+            if children:
+                terms: dict[int, float] = {index[child, quantity]: -1 for child in children}
+                equal.append(({**terms, index[cell, quantity]: 1}, 0))
+        if numbers["positive"] is None:
+            # Nobody has more than two comments in the seeded feedback, and nobody more than one answer.
+            positive_and_negative = {index[cell, "positive"]: 1.0, index[cell, "negative"]: 1.0}
+            at_most.append(({**positive_and_negative, index[cell, "responses"]: -2}, 0))
+    matrices = [_matrix(rows, len(index)) for rows in (equal, at_most)]
+    found = []
+    for cell, numbers in cells.items():
+        for quantity in quantities:
+            if numbers[quantity] is None:
+                goal = np.zeros(len(index))
+                goal[index[cell, quantity]] = 1
+                ends = []
+                for sign in (1, -1):
+                    solved = linprog(
+                        sign * goal,
+                        A_eq=matrices[0][0],
+                        b_eq=matrices[0][1],
+                        A_ub=matrices[1][0],
+                        b_ub=matrices[1][1],
+                        bounds=(0, 1000),
+                    )
+                    assert solved.success, solved.message
+                    ends.append(sign * solved.fun)
+                found.append((cell, quantity, math.floor(ends[0] + 1e-6), math.ceil(ends[1] - 1e-6)))
+    return found
+
+
+def _matrix(rows: list[tuple[dict[int, float], float]], width: int) -> tuple[Any, Any]:
+    if not rows:
+        return None, None
+    matrix = np.zeros((len(rows), width))
+    for number, (terms, _) in enumerate(rows):
+        for column, factor in terms.items():
+            matrix[number, column] = factor
+    return matrix, np.array([right for _, right in rows])
+
+
+def test_marts_built_again_in_the_other_slot_hold_the_same_rows(
+    marts: Any, marts_of_the_other_slot: Any
+) -> None:
+    for table in PATIENT_EXPERIENCE:
+        query = f"select {table}::text from {table} order by 1"
+        assert marts.rows(query) == marts_of_the_other_slot.rows(query), table
+
+
+def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], Any]) -> None:
+    after = harmed(
+        "insert into audit.ledger (action, subject, actor, run_id) values ('publish', 'x', 'y', 'z')"
+    )
+    assert after.rows("select action, is_chain_intact from fct_ledger") == [("publish", True)]
+
+
+HARMS = {
+    "assert_reports_suppress_the_same_cells": "update rpt_fft_monthly set cell_state = 'value' "
+    "where ctid = (select max(ctid) from rpt_fft_monthly where cell_state = 'suppressed')",
+    "assert_comments_show_no_email_address": "update fct_comments set comment_text = 'jane.doe@example.org' "
+    "where comment_id = (select min(comment_id) from fct_comments)",
+    "assert_totals_equal_the_sum_of_their_services": "update int_fft_cells_counted set positive_count = 7 "
+    "where service_slug <> 'all' and positive_count = 0",
+    "assert_only_analysed_comments_have_readings": "update fct_comments set sentiment_label = 'neutral' "
+    "where analysis_state = 'blank'",
+    "assert_theme_mentions_match_primary_themes": "delete from fct_theme_mentions where comment_id = "
+    "(select min(comment_id) from fct_theme_mentions)",
+    "assert_no_suppressed_cell_can_be_subtracted": "update rpt_sentiment_by_service set response_count = 4 "
+    "where cell_state = 'value' and organisation_slug = 'all'",
+    "comments_are_listed_once": "insert into fct_comments select * from fct_comments where comment_id = "
+    "(select max(comment_id) from fct_comments)",
+    "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
+    "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
+}
+"""By test of dbt, what it must notice."""
+
+
+def test_every_harm_to_the_marts_fails_its_check(
+    harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    outcome = run_dbt(harmed("; ".join(HARMS.values())), "test", "--select", *HARMS)
+    statuses = {result.node.name: str(result.status) for result in outcome.result.results}
+    assert {check: statuses[check] for check in HARMS} == dict.fromkeys(HARMS, "fail")
+
+
+def test_row_that_breaks_a_constraint_cannot_bring_words_into_a_message(marts: Any) -> None:
+    """PostgreSQL quotes the whole row that breaks a constraint: tables with words have none."""
+    tables = ("fct_comments", "fct_responses", "int_comments_scored")
+    with psycopg.connect(marts.settings.dsn()) as connection:
+        assert (
+            connection.execute(
+                "select relname, attname from pg_attribute join pg_class on attrelid = pg_class.oid "
+                "where relname = any(%s) and attnum > 0 and attnotnull",
+                (list(tables),),
+            ).fetchall()
+            == []
+        )
