@@ -16,9 +16,9 @@ RULES_VERSION = "1"
 DETECTOR_VERSION = f"lingua-{version('lingua-language-detector')}+rules{RULES_VERSION}"
 
 DETECTABLE_LANGUAGES = frozenset(
-    "ar bn bs cs cy de el en es fa fi fr gu hi hu it lt nl pa pl pt ro ru so sq sv tr uk ur vi yo zh".split()
+    "ar bn bs cs cy de el en es fa fi fr gu hi hu it lt nl pa pl pt ro ru so sq sv tr uk ur vi yo zh".split()  # noqa: SIM905
 )
-"""ISO 639-1 codes that are told apart: English, Swedish, and the languages most spoken by patients beside them."""
+"""ISO 639-1 codes told apart: English, Swedish, and the languages most spoken by patients beside them."""
 
 MINIMUM_LETTERS = 12
 """A text in an alphabet that several languages share needs this many letters to speak for itself."""
@@ -47,9 +47,7 @@ class DetectedLanguage:
     basis: Basis
 
 
-def detect_languages(
-    texts: Sequence[str], default_languages: Sequence[str | None]
-) -> list[DetectedLanguage]:
+def detect_languages(texts: Sequence[str], default_languages: Sequence[str | None]) -> list[DetectedLanguage]:
     """Return the language of each text, in order.
 
     `default_languages` holds, for each text, the language that its source declares, or None. Marks

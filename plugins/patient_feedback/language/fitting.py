@@ -76,7 +76,11 @@ def fit_levels(
         [
             {"params": decayed, "weight_decay": settings.weight_decay},
             {"params": [weights["output.intent"]], "weight_decay": 0.0},
-            {"params": [weights["output.words"]], "weight_decay": settings.word_weight_decay, "lr": settings.word_learning_rate},
+            {
+                "params": [weights["output.words"]],
+                "weight_decay": settings.word_weight_decay,
+                "lr": settings.word_learning_rate,
+            },
         ],
         lr=settings.learning_rate,
     )
@@ -92,7 +96,9 @@ def fit_levels(
         for start in range(0, len(shuffled), settings.batch):
             chosen = shuffled[start : start + settings.batch]
             phrases = features.phrases[chosen]
-            embedding = _dropped(torch.from_numpy(features.embeddings[chosen]), settings.embedding_dropout, random)
+            embedding = _dropped(
+                torch.from_numpy(features.embeddings[chosen]), settings.embedding_dropout, random
+            )
             intents = torch.from_numpy(features.intents[chosen])
             hidden = torch.relu(embedding @ weights["hidden.embedding"] + intents @ weights["hidden.intent"])
             logits = _dropped(hidden, settings.dropout, random) @ weights["output.hidden"]
@@ -116,7 +122,7 @@ def fit_levels(
 def fit_topics(
     features: Features, targets: NDArray[np.float32], rows: NDArray[np.intp], settings: TopicSettings
 ) -> Weights:
-    """Return the weights of one linear classifier for each topic, trained on `rows`; margins, not yet probabilities."""
+    """Return the weights of one linear classifier for each topic, trained on `rows`; they give margins."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.svm import LinearSVC
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +62,13 @@ def _phrases(text_and_intent: tuple[str, str]) -> list[str]:
 
     text, intent = text_and_intent
     listed = words(text)
-    phrases = listed + [f"{a} {b}" for a, b in zip(listed, listed[1:], strict=False)]
+    phrases = listed + [f"{a} {b}" for a, b in pairwise(listed)]
     return phrases + [f"{intent}|{phrase}" for phrase in phrases]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A trained head: a linear path or a hidden layer for vector and intent, and a linear path for hashed words."""
+    """A trained head: a linear path or a hidden layer for vector and intent, a linear path for words."""
 
     version: str
     encoder_version: str
@@ -79,10 +80,11 @@ class Head:
     def logits(
         self, embeddings: NDArray[np.float32], intents: Sequence[str], texts: Sequence[str]
     ) -> NDArray[np.float64]:
-        """Return one number for each label, shape (texts, labels). Raises ModelError on vectors of another width."""
+        """Return one number for each label, shape (texts, labels); ModelError on vectors of another width."""
         if not len(embeddings) == len(intents) == len(texts):
             raise ValueError(
-                f"{len(embeddings)} vectors, {len(intents)} intents, {len(texts)} texts: give the same number of each."
+                f"{len(embeddings)} vectors, {len(intents)} intents, {len(texts)} texts: "
+                "give the same number of each."
             )
         reader = "hidden.embedding" if "hidden.embedding" in self.weights else "output.embedding"
         expected = self.weights[reader].shape[0]
@@ -125,7 +127,7 @@ def save_head(
     weights: dict[str, NDArray[np.float32]],
     details: dict[str, Any],
 ) -> str:
-    """Write `<name>.safetensors` (float16) and `<name>.json`; return the version, such as `sentiment-1.0.0+1a2b3c4d`."""
+    """Write `<name>.safetensors` (float16) and `<name>.json`; return the version (`topics-1.0.0+1a2b3c4d`)."""
     from safetensors.numpy import save
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,33 +143,43 @@ def save_head(
         **details,
     }
     (folder / f"{name}.safetensors").write_bytes(stored)
-    (folder / f"{name}.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return version
 
 
 def load_head(name: str, encoder_version: str, folder: Path = MODELS_DIR) -> Head:
-    """Load a head for `encoder_version`. Raises ModelError where it is absent, altered, or for another encoder."""
+    """Load a head for `encoder_version`; ModelError where it is absent, altered, or for another encoder."""
     from safetensors.numpy import load
 
     manifest_path = folder / f"{name}.json"
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         if missing := sorted(MANIFEST_FIELDS - manifest.keys()):
-            raise ModelError(f"{manifest_path} lacks {', '.join(missing)}: train the head again (`patient-feedback train`).")
+            raise ModelError(
+                f"{manifest_path} lacks {', '.join(missing)}: train it again (`patient-feedback train`)."
+            )
         stored = (folder / manifest["weights_file"]).read_bytes()
     except FileNotFoundError as error:
-        raise ModelError(f"{error.filename} is missing: restore it, or train it with `patient-feedback train`.") from None
+        raise ModelError(
+            f"{error.filename} is missing: restore it, or train it with `patient-feedback train`."
+        ) from None
     except json.JSONDecodeError:
-        raise ModelError(f"{manifest_path} is no JSON: restore it, or train the head with `patient-feedback train`.") from None
+        raise ModelError(
+            f"{manifest_path} is no JSON: restore it, or train the head with `patient-feedback train`."
+        ) from None
     if (found := hashlib.sha256(stored).hexdigest()) != manifest["weights_sha256"]:
         raise ModelError(
-            f"The weights of {manifest['version']} have SHA-256 {found}, expected {manifest['weights_sha256']}: they "
-            "were altered. Restore the file, or train the head again (`patient-feedback train`)."
+            f"The weights of {manifest['version']} have SHA-256 {found}, expected "
+            f"{manifest['weights_sha256']}: they were altered. "
+            "Restore the file, or train the head again (`patient-feedback train`)."
         )
     if manifest["encoder_version"] != encoder_version:
         raise ModelError(
-            f"{manifest['version']} was trained on vectors of {manifest['encoder_version']}, the encoder in use is "
-            f"{encoder_version}. Set FEEDBACK_ENCODER back, or train heads for it (`patient-feedback train`)."
+            f"{manifest['version']} was trained on vectors of {manifest['encoder_version']}, the encoder in "
+            f"use is {encoder_version}. Set FEEDBACK_ENCODER back, or train heads for it "
+            "(`patient-feedback train`)."
         )
     return Head(
         version=manifest["version"],

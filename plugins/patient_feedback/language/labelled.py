@@ -58,11 +58,16 @@ def read_labelled(path: Path) -> LabelledComments:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FeedbackError(f"The labelled file {path} cannot be read ({error.strerror}): give the path of the CSV.") from None
+        raise FeedbackError(
+            f"The labelled file {path} cannot be read ({error.strerror}): give the path of the CSV."
+        ) from None
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     columns = list(rows[0]) if rows else []
     if missing := sorted({TEXT_COLUMN, QUESTION_COLUMN, SENTIMENT_COLUMN, FIRST_TOPIC_COLUMN} - set(columns)):
-        raise FeedbackError(f"{path} lacks the columns {', '.join(missing)}, or has no rows: see docs/model_cards/sentiment.md.")
+        raise FeedbackError(
+            f"{path} lacks the columns {', '.join(missing)}, or has no rows: "
+            "see docs/model_cards/sentiment.md."
+        )
     topic_columns = [c for c in columns[columns.index(FIRST_TOPIC_COLUMN) :] if c not in NO_TOPIC_COLUMNS]
     rows = [row for row in rows if row[TEXT_COLUMN].strip().lower() not in BLANK_TEXTS]
     texts = tuple(row[TEXT_COLUMN] for row in rows)
@@ -73,15 +78,17 @@ def read_labelled(path: Path) -> LabelledComments:
         groups=tuple(" ".join(words(text)) or text.strip() for text in texts),
         levels=np.array([_level(row[SENTIMENT_COLUMN]) for row in rows], np.int64),
         topic_slugs=tuple(topic_slug(column) for column in topic_columns),
-        topics=np.array([[_flag(row[column]) for column in topic_columns] for row in rows], np.float32).reshape(
-            len(rows), len(topic_columns)
-        ),
+        topics=np.array(
+            [[_flag(row[column]) for column in topic_columns] for row in rows], np.float32
+        ).reshape(len(rows), len(topic_columns)),
     )
 
 
 def topic_slug(label: str) -> str:
     """Return the slug of a label of the framework, such as `timeliness_of_care`."""
-    plain = unicodedata.normalize("NFKD", label.replace("&", " and ")).encode("ascii", "ignore").decode("ascii")
+    plain = (
+        unicodedata.normalize("NFKD", label.replace("&", " and ")).encode("ascii", "ignore").decode("ascii")
+    )
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_").replace("referals", "referrals")
 
 

@@ -15,7 +15,9 @@ CALIBRATION_BINS = 10
 Figure = dict[str, float]
 
 
-def level_figures(levels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: Sequence[str]) -> dict[str, Any]:
+def level_figures(
+    levels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: Sequence[str]
+) -> dict[str, Any]:
     """Return accuracy, macro-F1, mean absolute error (levels) and calibration error of the five levels."""
     read = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
@@ -26,7 +28,9 @@ def level_figures(levels: NDArray[np.int64], probabilities: NDArray[np.float64],
         "positive_versus_negative_accuracy": with_interval(
             lambda i: _polarity_accuracy(levels[i], probabilities[i]), groups
         ),
-        "calibration_error": with_interval(lambda i: calibration_error(confidence[i], read[i] == levels[i]), groups),
+        "calibration_error": with_interval(
+            lambda i: calibration_error(confidence[i], read[i] == levels[i]), groups
+        ),
     }
 
 
@@ -70,7 +74,7 @@ def calibration_error(confidence: NDArray[np.float64], is_right: NDArray[np.bool
 
 
 def _polarity_accuracy(levels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Share of the comments that people call positive or negative whose larger side the head gets right."""
+    """Share of the comments called positive or negative by people whose side the head gets right."""
     middle = probabilities.shape[1] // 2
     polar = levels != middle
     reads_positive = probabilities[:, middle + 1 :].sum(axis=1) > probabilities[:, :middle].sum(axis=1)

@@ -45,7 +45,7 @@ class SentimentModel:
 
 
 def load_sentiment_model(encoder_version: str, folder: Path = MODELS_DIR) -> SentimentModel:
-    """Load the model for an encoder. Raises ModelError where it is absent, altered, or for another encoder."""
+    """Load the model for an encoder; ModelError where it is absent, altered, or for another encoder."""
     return SentimentModel(load_head(HEAD_NAME, encoder_version, folder))
 
 
@@ -61,6 +61,8 @@ def read_levels(probabilities: NDArray[np.float64]) -> list[SentimentReading]:
     best = probabilities.argmax(axis=1)
     scores = np.clip(probabilities @ LEVEL_SCORES, -1.0, 1.0)
     return [
-        SentimentReading(LEVELS[level], round(float(score), READING_DIGITS), round(float(row[level]), READING_DIGITS))
+        SentimentReading(
+            LEVELS[level], round(float(score), READING_DIGITS), round(float(row[level]), READING_DIGITS)
+        )
         for level, score, row in zip(best, scores, probabilities, strict=True)
     ]

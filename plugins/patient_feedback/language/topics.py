@@ -38,7 +38,7 @@ class TopicModel:
     def mentions(
         self, embeddings: NDArray[np.float32], intents: Sequence[str], texts: Sequence[str]
     ) -> list[list[TopicMention]]:
-        """Return the topics of each redacted text, most probable first; an empty list where none is found."""
+        """Return the topics of each redacted text, most probable first, if any."""
         probabilities = topic_probabilities(
             self._head.logits(embeddings, intents, texts),
             float(self._head.settings["margin_slope"]),
@@ -55,7 +55,7 @@ class TopicModel:
 
 
 def load_topic_model(encoder_version: str, folder: Path = MODELS_DIR) -> TopicModel:
-    """Load the model for an encoder. Raises ModelError where it is absent, altered, or for another encoder."""
+    """Load the model for an encoder; ModelError where it is absent, altered, or for another encoder."""
     return TopicModel(load_head(HEAD_NAME, encoder_version, folder))
 
 

@@ -30,6 +30,8 @@ from patient_feedback.settings import DEFAULT_ENCODER
 SENTIMENT_NUMBER = "1.0.0"
 TOPICS_NUMBER = "1.0.0"
 DATASET = "NHS England, pxtextmining v6framework_230831 (MIT)"
+LEVEL_SETTINGS = LevelSettings()
+TOPIC_SETTINGS = TopicSettings()
 FOLDS = 5
 MINIMUM_EXAMPLES = 20
 """A topic with fewer labelled comments is not predicted."""
@@ -54,8 +56,8 @@ def train(
     *,
     encoder: Encoder | None = None,
     threads: int = 1,
-    level_settings: LevelSettings = LevelSettings(),
-    topic_settings: TopicSettings = TopicSettings(),
+    level_settings: LevelSettings = LEVEL_SETTINGS,
+    topic_settings: TopicSettings = TOPIC_SETTINGS,
     minimum_examples: int = MINIMUM_EXAMPLES,
 ) -> TrainedHeads:
     """Train both heads on a labelled CSV and write them, with manifests and figures, to `output_dir`.
@@ -99,7 +101,12 @@ def _train_sentiment(
     _require(len(np.unique(comments.levels[rows])) > 1, "sentiment labels of at least two levels")
     targets = np.eye(LEVEL_COUNT, dtype=np.float32)[comments.levels]
     logits = _out_of_fold(
-        features, targets, rows, comments.groups, settings.seed, lambda learnt: fit_levels(features, targets, learnt, settings)
+        features,
+        targets,
+        rows,
+        comments.groups,
+        settings.seed,
+        lambda learnt: fit_levels(features, targets, learnt, settings),
     )
     levels = comments.levels[rows]
     temperature = _best_temperature(logits, levels)
@@ -139,7 +146,12 @@ def _train_topics(
     slugs = [comments.topic_slugs[i] for i in kept]
     rows = np.arange(len(targets))
     logits = _out_of_fold(
-        features, targets, rows, comments.groups, settings.seed, lambda learnt: fit_topics(features, targets, learnt, settings)
+        features,
+        targets,
+        rows,
+        comments.groups,
+        settings.seed,
+        lambda learnt: fit_topics(features, targets, learnt, settings),
     )
     slope, offset = _margin_scale(logits, targets)
     probabilities = topics.topic_probabilities(logits, slope, offset)

@@ -30,7 +30,7 @@ def assign_themes(
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
     if len(centroids) == 0:
         return np.full(len(texts), UNASSIGNED, np.int64), np.zeros(len(texts), np.float32)
-    # In double precision and rounded, so that a confidence does not depend on how many texts are read at once.
+    # In double precision and rounded: a confidence must not depend on how many texts are read at once.
     similarities = np.round(
         np.asarray(embeddings, np.float64) @ np.asarray(centroids, np.float64).T, CONFIDENCE_DIGITS
     )

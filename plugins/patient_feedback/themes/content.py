@@ -13,37 +13,52 @@ CLAUSE_END = re.compile(r"[.,;:!?()\n\r/]+|\[[A-Z][A-Z_]*\]")
 CONTENTLESS_WORDS = frozenset(
     """
     a absolutely add all any anything applicable apply applies as at aware blank can cannot can't cant cause
-    comment comments could couldn't did didn't do don't dont else everything far for further have i idea idk in
-    inapplicable is it just know like me mind moment my n na n/a needed nil no none nope not nothing now of ok okay
-    on one opinion other personally please point present really same say see so springs such sure suggest
-    suggestions than that the there thing things think this time to unsure us was we what whatsoever would x yeah
-    yep yes you
-    allt alls att det finns har i inga ingen ingenting inget ja jag kan kommentar kommer nej och om som vet vill
-    ej inte är
-    """.split()
+    comment comments could couldn't did didn't do don't dont else everything far for further have i idea idk
+    in inapplicable is it just know like me mind moment my n na n/a needed nil no none nope not nothing now
+    of ok okay on one opinion other personally please point present really same say see so springs such sure
+    suggest suggestions than that the there thing things think this time to unsure us was we what whatsoever
+    would x yeah yep yes you allt alls att det finns har i inga ingen ingenting inget ja jag kan kommentar
+    kommer nej och om som vet vill ej inte är
+    """.split()  # noqa: SIM905 (a word list reads better)
 )
-"""Words that answer without naming a subject (English and Swedish): "Nothing", "N/A", "not that I can think of"."""
+"""Words that answer without naming a subject, English and Swedish: "Nothing", "not that I can think of"."""
 CONTENTLESS_LIMIT = 12
 """A longer text is taken to have a subject whatever its words."""
 
-SUBJECT_WORDS = frozenset("call everything front nothing part serious side system".split())
+SUBJECT_WORDS = frozenset({"call", "everything", "front", "nothing", "part", "serious", "side", "system"})
 """Words on the stop lists that name a subject in feedback."""
 GENERAL_WORDS = frozenset(
     """
-    able actually also always ask asked bit came come day definitely didnt don don't dont especially etc feel felt
-    gave get gets getting give given go going gone got he's i'd i'll i'm i've im it's ive just know let like lot
-    lots made make makes making maybe mum need needed one's people quite really said say saying says seen sent
-    sure take takes taken taking tell thank thanks that's thing things think thought time told took try trying
-    use used want wanted wasnt way went whilst
-    """.split()
+    able actually also always ask asked bit came come day definitely didnt don don't dont especially etc
+    feel felt gave get gets getting give given go going gone got he's i'd i'll i'm i've im it's ive just
+    know let like lot lots made make makes making maybe mum need needed one's people quite really said say
+    saying says seen sent sure take takes taken taking tell thank thanks that's thing things think thought
+    time told took try trying use used want wanted wasnt way went whilst
+    """.split()  # noqa: SIM905 (a word list reads better)
 )
 """Words that say little about any theme, beyond the stop lists."""
 
-SUFFIXES = ("ingly", "fully", "ings", "ness", "ies", "ers", "ing", "ful", "ed", "ly", "es", "er", "s", "y", "e")
+SUFFIXES = (
+    "ingly",
+    "fully",
+    "ings",
+    "ness",
+    "ies",
+    "ers",
+    "ing",
+    "ful",
+    "ed",
+    "ly",
+    "es",
+    "er",
+    "s",
+    "y",
+    "e",
+)
 
 
 def is_contentless(text: str) -> bool:
-    """Return whether a redacted text names no subject: blank, marks only, or an answer such as "Nothing."."""
+    """Return whether a redacted text names no subject: blank, marks only, or such as "Nothing."."""
     listed = words(text)
     return len(listed) <= CONTENTLESS_LIMIT and all(word in CONTENTLESS_WORDS for word in listed)
 
@@ -74,7 +89,7 @@ def stem(word: str) -> str:
     for suffix in SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 4:
             root = word[: -len(suffix)]
-            return root[:-1] if root[-1] == root[-2] and root[-1] not in "sl" else root
+            return root[:-1] if root[-1] == root[-2] and root[-1] not in "sfl" else root
     return word
 
 

@@ -22,7 +22,7 @@ class ThemeSettings:
 
     maximum_themes: int = 40
     texts_per_squared_theme: float = 6.0
-    """Number of themes = sqrt(texts / this), rounded, at most `maximum_themes`: 30 at 5,400 texts, 4 at 100."""
+    """Number of themes = sqrt(texts / this), rounded, at most `maximum_themes`: 30 at 5,400 texts."""
     minimum_texts: int = 12
     """Fewer texts with a subject than this give no themes."""
     minimum_members: int = 3
@@ -62,7 +62,10 @@ def fit_themes(
     settings = settings or ThemeSettings()
     if len(texts) != len(embeddings):
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
-    used = np.array(sorted((i for i, t in enumerate(texts) if not is_contentless(t)), key=lambda i: texts[i]), dtype=np.intp)
+    used = np.array(
+        sorted((i for i, t in enumerate(texts) if not is_contentless(t)), key=lambda i: texts[i]),
+        dtype=np.intp,
+    )
     count = theme_count(len(used), settings)
     if count == 0:
         return ThemeModel(np.zeros((0, embeddings.shape[1]), np.float32), (), (), (), (), 0.0)
@@ -94,13 +97,15 @@ def theme_count(text_count: int, settings: ThemeSettings) -> int:
     """Return how many themes a sample of `text_count` texts with a subject is cut into."""
     if text_count < settings.minimum_texts:
         return 0
-    return max(2, min(settings.maximum_themes, round(math.sqrt(text_count / settings.texts_per_squared_theme))))
+    return max(
+        2, min(settings.maximum_themes, round(math.sqrt(text_count / settings.texts_per_squared_theme)))
+    )
 
 
 def _cluster(vectors: NDArray[np.float32], count: int, settings: ThemeSettings) -> NDArray[np.float32]:
     """Return unit centres of at most `count` clusters of `minimum_members` or more."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     distinct = len(np.unique(vectors, axis=0))
     # One thread: with more, sums are added in another order and a fit would differ between machines.
@@ -117,5 +122,7 @@ def _exemplars(
 ) -> list[int]:
     """Return the members nearest the centre, those of a readable length before the others."""
     members = np.flatnonzero(is_member)
-    ranked = sorted(members.tolist(), key=lambda i: (not 25 <= len(texts[i]) <= 300, -similarity[i], texts[i]))
+    ranked = sorted(
+        members.tolist(), key=lambda i: (not 25 <= len(texts[i]) <= 300, -similarity[i], texts[i])
+    )
     return ranked[:count]

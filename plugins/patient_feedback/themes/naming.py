@@ -18,7 +18,7 @@ MINIMUM_MEMBERS = 2
 WEAK_SCORE = 0.3
 """A third phrase that scores below this share of the theme's best one stays out of the label."""
 PAIR_FACTOR = 1.4
-"""A pair of words says more than a word: it wins where it stands in more than 1 / 1.4 of the word's members."""
+"""A pair says more than a word: it wins where it stands in more than 1 / 1.4 of the word's members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) 
 def _distinct_labels(
     ranked: Sequence[Sequence[tuple[str, float]]], sizes: Counter[int], shown: dict[str, str]
 ) -> list[str]:
-    """Return a label for each theme; the larger theme of two with one label keeps it, the other adds a word."""
+    """Return a label for each theme; of two with one label the larger keeps it, the other adds a word."""
     labels: dict[int, str] = {}
     for theme in sorted(range(len(ranked)), key=lambda theme: (-sizes[theme], theme)):
         phrases = _label_phrases(ranked[theme])

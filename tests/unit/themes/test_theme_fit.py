@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from patient_feedback.themes.assign import UNASSIGNED, assign_themes
+from patient_feedback.themes.fit import ThemeModel, ThemeSettings, fit_themes, theme_count
+from patient_feedback.themes.match import match_themes
+from patient_feedback.themes.sample import sample_texts
+from patient_feedback.themes.slugs import decide_slugs
+
+SUBJECTS = {
+    "waiting": "The waiting time for the appointment was {}",
+    "food": "Hospital food and meals were {}",
+    "parking": "Parking near the car park barrier was {}",
+    "staff": "Friendly nurses and helpful doctors were {}",
+    "noise": "Noise at night on the ward was {}",
+}
+DIMENSIONS = 24
+
+
+def comments(per_subject: int) -> tuple[list[str], NDArray[np.float32]]:
+    """Texts on five subjects, and vectors that lie near their subject's direction."""
+    texts, vectors = [], []
+    for place, pattern in enumerate(SUBJECTS.values()):
+        for number in range(per_subject):
+            text = pattern.format(f"remark{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}")
+            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+            vector = np.random.default_rng(seed).normal(scale=0.08, size=DIMENSIONS)
+            vector[place] += 1.0
+            texts.append(text)
+            vectors.append(vector / np.linalg.norm(vector))
+    return texts, np.array(vectors, np.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[list[str], NDArray[np.float32], ThemeModel]:
+    texts, vectors = comments(60)
+    return texts, vectors, fit_themes(texts, vectors, ThemeSettings(texts_per_squared_theme=12.0))
+
+
+def test_themes_follow_the_subjects_and_are_named_after_them(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    _, _, model = fitted
+    assert len(model.labels) == 5
+    named = " | ".join(model.labels).lower()
+    for word in ("waiting", "food", "park", "nurses", "noise"):
+        assert word in named
+    assert sum(model.member_counts) == 300
+
+
+def test_names_hold_no_stop_words_marks_or_repeated_words(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    texts, vectors, _ = fitted
+    marked = [f"[PERSON] and the {text} with [PHONE]" for text in texts]
+    model = fit_themes(marked, vectors, ThemeSettings(texts_per_squared_theme=12.0))
+    for label, keywords in zip(model.labels, model.keywords, strict=True):
+        words = [word for phrase in keywords for word in phrase.split()]
+        assert not {"person", "phone", "the", "and", "was", "were"} & set(words)
+        label_words = label.replace(",", "").lower().split()
+        assert len(label_words) == len(set(label_words))
+    assert len(set(model.labels)) == len(model.labels)
+
+
+def test_exemplars_are_members_of_their_theme(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    texts, vectors, model = fitted
+    themes, _ = assign_themes(texts, vectors, model.centroids, 0.0)
+    for theme, exemplars in enumerate(model.exemplars):
+        assert exemplars
+        assert {int(themes[i]) for i in exemplars} == {theme}
+
+
+def test_order_of_the_sample_changes_nothing(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    texts, vectors, model = fitted
+    again = fit_themes(texts[::-1], vectors[::-1], ThemeSettings(texts_per_squared_theme=12.0))
+    np.testing.assert_array_equal(again.centroids, model.centroids)
+    assert (again.labels, again.keywords, again.threshold) == (model.labels, model.keywords, model.threshold)
+
+
+def test_slugs_survive_a_refit_on_nine_tenths_of_the_data(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    texts, vectors, model = fitted
+    slugs = [f"theme_{i}" for i in range(5)]
+    kept = np.random.default_rng(1).permutation(len(texts))[: len(texts) * 9 // 10]
+    refit = fit_themes([texts[i] for i in kept], vectors[kept], ThemeSettings(texts_per_squared_theme=12.0))
+    decisions = decide_slugs(refit.labels, refit.centroids, slugs, model.centroids, set(slugs))
+    assert sorted(decision.slug for decision in decisions) == slugs
+    themes, _ = assign_themes(texts, vectors, refit.centroids, 0.0)
+    before, _ = assign_themes(texts, vectors, model.centroids, 0.0)
+    assert [decisions[i].slug for i in themes] == [slugs[i] for i in before]
+
+
+def test_comment_unlike_every_theme_is_unassigned(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
+) -> None:
+    _, _, model = fitted
+    stranger = np.zeros((1, DIMENSIONS), np.float32)
+    stranger[0, -1] = 1.0
+    themes, confidence = assign_themes(["Zebras"], stranger, model.centroids, model.threshold)
+    assert themes[0] == UNASSIGNED
+    assert confidence[0] < model.threshold
+
+
+@pytest.mark.parametrize("text", ["Nothing.", "N/A", "no comment", "[PERSON]", "", "Can’t think of anything"])
+def test_contentless_comment_is_unassigned_however_near_its_vector(
+    fitted: tuple[list[str], NDArray[np.float32], ThemeModel], text: str
+) -> None:
+    _, _, model = fitted
+    themes, confidence = assign_themes([text], model.centroids[:1], model.centroids, model.threshold)
+    assert (themes[0], confidence[0]) == (UNASSIGNED, 0.0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_few_texts_give_no_themes(count: int) -> None:
+    texts, vectors = comments(1)
+    model = fit_themes(texts[:count], vectors[:count])
+    assert model.labels == ()
+    themes, _ = assign_themes(texts, vectors, model.centroids, model.threshold)
+    assert set(themes.tolist()) == {UNASSIGNED}
+
+
+def test_contentless_texts_alone_give_no_themes() -> None:
+    texts = [f"Nothing{'.' * n}" for n in range(50)]
+    assert fit_themes(texts, np.tile(comments(1)[1][:1], (50, 1))).labels == ()
+
+
+def test_thirty_texts_give_few_themes_and_identical_vectors_do_not_break_the_fit() -> None:
+    texts, vectors = comments(6)
+    assert 1 <= len(fit_themes(texts, vectors).labels) <= 4
+    assert len(fit_themes(texts, np.tile(vectors[:1], (30, 1))).labels) == 1
+
+
+def test_number_of_themes_follows_the_stated_rule() -> None:
+    settings = ThemeSettings()
+    assert [theme_count(n, settings) for n in (11, 12, 100, 5_400, 20_000)] == [0, 2, 4, 30, 40]
+
+
+def test_previous_theme_is_matched_once_and_only_by_a_like_one() -> None:
+    previous = np.eye(3, dtype=np.float32)
+    new = np.array([[0.9, 0.436, 0], [0.98, 0.199, 0], [0, 0, 1], [0.577, 0.577, 0.577]], np.float32)
+    matches = match_themes(new, previous)
+    assert [match.previous_index for match in matches] == [None, 0, 2, None]
+
+
+def test_sample_is_bounded_and_independent_of_order() -> None:
+    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(500)]
+    chosen = {hashes[i] for i in sample_texts(hashes, 100)}
+    assert len(chosen) == 100
+    assert {hashes[::-1][i] for i in sample_texts(hashes[::-1], 100)} == chosen
+    assert len(sample_texts(hashes, 1_000)) == 500
+
+
+def test_stratified_sample_keeps_proportions_and_the_smallest_stratum() -> None:
+    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(1_000)]
+    strata = ["large"] * 800 + ["middle"] * 198 + ["small"] * 2
+    drawn = [strata[i] for i in sample_texts(hashes, 100, strata)]
+    assert len(drawn) == 100
+    assert 78 <= drawn.count("large") <= 81
+    assert drawn.count("small") >= 1
