@@ -71,7 +71,7 @@ class Rule:
                     yield Finding(self.entity, start, end, self.score)
         except TimeoutError:
             raise FeedbackError(
-                f"Redaction looked for {self.entity} in a text of {len(text)} characters for {RULE_SECONDS} s "
+                f"Redaction looked for {self.entity} in {len(text)} characters for {RULE_SECONDS} s "
                 "and did not end. Set the record aside, and report the length of the text and the entity."
             ) from None
 

@@ -21,7 +21,7 @@ def pseudonymise(ref: str, source_slug: str, key: bytes) -> str:
     if len(key) < SMALLEST_KEY_BYTES:
         raise FeedbackError(
             f"The pseudonym key has {len(key)} bytes; it needs {SMALLEST_KEY_BYTES} or more, at random. "
-            "Set FEEDBACK_SECRET_PSEUDONYM_KEY, and keep it: with another key everybody has another pseudonym."
+            "Set FEEDBACK_SECRET_PSEUDONYM_KEY, and keep it: with another key all pseudonyms change."
         )
     message = f"{source_slug}\x1f{ref}".encode("utf-8", "surrogatepass")
     return hmac.new(key, message, hashlib.sha256).hexdigest()[:PSEUDONYM_HEX_DIGITS]

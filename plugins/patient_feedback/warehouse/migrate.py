@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from patient_feedback.errors import FeedbackError
 from patient_feedback.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -18,3 +20,17 @@ def migrate(settings: Settings, revision: str = "head") -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = settings.sqlalchemy_url()
     command.upgrade(config, revision)
+
+
+def main() -> int:
+    """Migrate the warehouse that the environment names."""
+    try:
+        migrate(Settings.from_environment())
+    except FeedbackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -163,8 +163,9 @@ def test_html_formulas_and_control_characters_around_identifiers_stay(redactor: 
 
 @pytest.mark.parametrize(
     "unit",
-    ["0", "1 ", "0 7", "a@", "a.", "www.", "@a.", "Dr ", "Sarah ", "A ", "A. ", "-", "12 King ", "born ", "ref ",
-     "[PERSON] ", "[", "'", "\n", "Street ", "Sarah and ", "1.1.", "SE-", "名", "NHS number ", "gmail ", "9434765919 "],
+    ["0", "1 ", "0 7", "a@", "a.", "www.", "@a.", "Dr ", "Sarah ", "A ", "A. ", "-", "12 King ",
+     "born ", "ref ", "[PERSON] ", "[", "'", "\n", "Street ", "Sarah and ", "1.1.", "SE-", "名",
+     "NHS number ", "gmail ", "9434765919 "],
 )  # fmt: skip
 def test_twenty_thousand_characters_of_anything_are_redacted(redactor: Redactor, unit: str) -> None:
     """Patterns that backtrack would run into the time limit of a rule, which is an error."""
@@ -211,7 +212,8 @@ def test_a_rule_that_runs_out_of_time_stops_instead_of_skipping(monkeypatch: pyt
         def finditer(self, text: str, timeout: float) -> Iterator[Any]:
             raise TimeoutError(text)
 
-    rule = Rule(Entity.PHONE, Slow(), 1.0)
+    pattern: Any = Slow()
+    rule = Rule(Entity.PHONE, pattern, 1.0)
     with pytest.raises(FeedbackError, match="PHONE") as caught:
         list(rule.find("Margaret"))
     assert "Margaret" not in str(caught.value)
