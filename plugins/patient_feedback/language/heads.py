@@ -127,7 +127,7 @@ def save_head(
     weights: dict[str, NDArray[np.float32]],
     details: dict[str, Any],
 ) -> str:
-    """Write `<name>.safetensors` (float16) and `<name>.json`; return the version (`topics-1.0.0+1a2b3c4d`)."""
+    """Write `<name>.safetensors` (float16) and `<name>.json`; return the version."""
     from safetensors.numpy import save
 
     folder.mkdir(parents=True, exist_ok=True)
