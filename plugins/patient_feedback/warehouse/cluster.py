@@ -40,7 +40,7 @@ def prepare_cluster(settings: Settings, passwords: Mapping[str, str]) -> None:
         raise WarehouseError(
             f"PostgreSQL at {settings.db_host}:{settings.db_port} cannot be prepared by '{SUPERUSER}': "
             f"{type(error).__name__} ({error.sqlstate or 'no answer'}). It must be reachable, its "
-            "password must be FEEDBACK_SECRET_POSTGRES_PASSWORD, and the extension pgvector must be installed."
+            "password must be FEEDBACK_SECRET_POSTGRES_PASSWORD, and pgvector must be installed."
         ) from None
 
 
