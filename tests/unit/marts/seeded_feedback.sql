@@ -77,7 +77,7 @@ select
     case question when 'a' then 'what_was_good' else 'what_to_improve' end,
     case when (number + ascii(question)) % 5 = 0 then 'blank' else 'text' end,
     't' || number % 400,
-    case when (number + ascii(question)) % 5 = 0 then '' else 'Words number ' || number % 400 || ' of [PERSON]' end,
+    case when (number + ascii(question)) % 5 = 0 then '' else 'Waiting for [PERSON] in room ' || number % 400 end,
     '1', 'en', 'd1', number
 from seeded
 cross join (values ('a'), ('b')) as questions (question);
