@@ -28,7 +28,9 @@ from patient_feedback.orchestration.dag_defaults import LANGUAGE_POOL, dag_argum
 
 @dag(
     schedule=[ANALYSIS_SENTIMENT],
-    params={"must_refit": Param(False, type="boolean", description="Fit a new theme set even if little changed")},
+    params={
+        "must_refit": Param(False, type="boolean", description="Fit a new theme set even if little changed")
+    },
     doc_md=__doc__,
     **dag_arguments("data-engineering", deadline_minutes=60, tags=["themes"]),
 )

@@ -59,7 +59,9 @@ def ingest_dag(source: Source) -> None:
             with recorded_task() as (settings, _, counts):
                 ingestion.announce_feedback(settings, counts)
             if counts.is_skipped:
-                raise AirflowSkipException("Nothing new: the published marts hold all feedback.")
+                raise AirflowSkipException(
+                    "Nothing new, or another delivery is under way and its run goes on from here."
+                )
 
         check_and_accept(map_records(land_deliveries())) >> announce_feedback()
 

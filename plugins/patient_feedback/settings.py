@@ -106,5 +106,7 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
 def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     given = env.get(name) or str(default)
     if not given.isdecimal() or int(given) == 0:
-        raise FeedbackError(f"{name}={given!r} is no positive whole number: set it to one, or unset it for {default}.")
+        raise FeedbackError(
+            f"{name}={given!r} is no positive whole number: set it to one, or unset it for {default}."
+        )
     return int(given)

@@ -10,11 +10,20 @@ import pytest
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 SHARED_DAGS = {"analyse_comments", "discover_themes", "build_marts"}
-HEAVY_MODULES = ("torch", "transformers", "sentence_transformers", "great_expectations", "spacy", "dbt", "pandas", "sklearn")
+HEAVY_MODULES = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "great_expectations",
+    "spacy",
+    "dbt",
+    "pandas",
+    "sklearn",
+)
 
 
 @pytest.fixture(scope="module")
-def dag_bag(airflow_environment):  # noqa: ANN001, ANN201
+def dag_bag(airflow_environment):
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(dag_folder=str(DAGS))
@@ -33,7 +42,9 @@ def test_dag_ids_are_exactly_the_declared_ones(dag_bag):
 
 def test_every_dag_says_what_to_do_when_it_fails(dag_bag):
     for dag_id, dag in dag_bag.dags.items():
-        assert dag.doc_md and "**When it fails**" in dag.doc_md, f"{dag_id}: give its file a runbook docstring"
+        assert dag.doc_md and "**When it fails**" in dag.doc_md, (
+            f"{dag_id}: give its file a runbook docstring"
+        )
         assert "patient-feedback" in dag.tags, f"{dag_id}: take its arguments from dag_arguments()"
         assert dag.deadline, f"{dag_id}: give it a deadline"
         assert dag.max_active_runs == 1, f"{dag_id}: two runs at once would decide on the same rows"

@@ -43,7 +43,10 @@ DECLARATION = {
                             "column": "Question",
                             "values": {
                                 "What was good?": {"slug": "what_was_good", "intent": "what_was_good"},
-                                "What could we do better?": {"slug": "do_better", "intent": "what_to_improve"},
+                                "What could we do better?": {
+                                    "slug": "do_better",
+                                    "intent": "what_to_improve",
+                                },
                             },
                         },
                         "blank": ["Did not answer"],
@@ -87,7 +90,9 @@ def declare(folder: Path) -> Path:
 def write_month(folder: Path, month: int, respondents: int = 24) -> Path:
     """Write a month of feedback: two comments a respondent, with a blank, a 7, and identifiers among them."""
     rows = []
-    for number, good, bad in zip(range(respondents), itertools.cycle(GOOD), itertools.cycle(BAD), strict=False):
+    for number, good, bad in zip(
+        range(respondents), itertools.cycle(GOOD), itertools.cycle(BAD), strict=False
+    ):
         respondent = f"R{month:02d}{number:03d}"
         day = f"{number % 27 + 1:02d}/{month:02d}/2025"
         service = ("Maternity", "Urgent care", "Outpatients")[number % 3]
@@ -121,7 +126,9 @@ def published_rows(connection: psycopg.Connection) -> dict[str, list[str]]:
             (schema, table),
         ).fetchall()
         names = ", ".join(f'"{name}"' for (name,) in columns)
-        query = f'select md5(t::text), t::text from (select {names} from "{schema}"."{table}") as t order by 1'
+        query = (
+            f'select md5(t::text), t::text from (select {names} from "{schema}"."{table}") as t order by 1'
+        )
         rows[f"{schema}.{table}"] = [text for _, text in connection.execute(query).fetchall()]
     return rows
 

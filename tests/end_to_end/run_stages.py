@@ -21,12 +21,18 @@ def run_stages(settings: Settings, run_id: str, window=None) -> bool:
                 return body(task_run, counts)
 
         delivery_ids = in_task(
-            "land_deliveries", lambda run, counts, s=source: ingestion.land_deliveries(settings, s, run, counts)
+            "land_deliveries",
+            lambda run, counts, s=source: ingestion.land_deliveries(settings, s, run, counts),
         )
-        in_task("map_records", lambda _, counts, s=source, d=delivery_ids: ingestion.map_records(settings, s, d, counts))
+        in_task(
+            "map_records",
+            lambda _, counts, s=source, d=delivery_ids: ingestion.map_records(settings, s, d, counts),
+        )
         in_task(
             "check_and_accept",
-            lambda run, counts, s=source, d=delivery_ids: ingestion.check_and_accept(settings, s, d, run, counts),
+            lambda run, counts, s=source, d=delivery_ids: ingestion.check_and_accept(
+                settings, s, d, run, counts
+            ),
         )
     announced = TaskCounts()
     ingestion.announce_feedback(settings, announced)

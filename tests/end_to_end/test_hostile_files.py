@@ -34,7 +34,9 @@ HOSTILE = {
     "header_only.csv": as_csv([harbour.HEADER]),
     "missing_column.csv": as_csv([harbour.HEADER[:-1], row("M1", "x")[:-1]]),
     "cp1252.csv": as_csv([harbour.HEADER, row("C1", "The café was lovely – thank you")], "cp1252"),
-    "too_wide.csv": as_csv([harbour.HEADER, row("W1", "Kind staff", "surplus", "more"), row("W2", "Clean ward")]),
+    "too_wide.csv": as_csv(
+        [harbour.HEADER, row("W1", "Kind staff", "surplus", "more"), row("W2", "Clean ward")]
+    ),
     "five_megabytes.csv": as_csv([harbour.HEADER, row("L1", "long " * 1_000_000), row("L2", "Short stay")]),
     "nul_bytes.csv": as_csv([harbour.HEADER, row("N1", "The ward\x00 was calm")]),
     "hostile_text.csv": as_csv([harbour.HEADER, row("H1", INJECTION), row("H2", MARKUP), row("H3", FORMULA)]),
@@ -96,12 +98,11 @@ def test_hostile_files_end_in_named_checks_and_the_rest_goes_on(hostile_run):
     assert len(balances) == len(HOSTILE) + 1
     assert all(received == accounted for _, received, accounted in balances)
 
-    comments = {
-        ref: text
-        for ref, text in hostile_run.execute(
+    comments = dict(
+        hostile_run.execute(
             "select source_record_ref, comment_text from patient_experience.fct_comments"
-        )
-    }
+        ).fetchall()
+    )
     assert "W2-1" in comments and "W1-1" not in comments, "only the row that is too wide is set aside"
     assert "L2-1" in comments and "L1-1" not in comments, "only the comment of 5 MB is set aside"
     assert "DROP TABLE feedback.comment" in comments["H1-1"], "text is data: it is kept as it was said"
@@ -110,8 +111,20 @@ def test_hostile_files_end_in_named_checks_and_the_rest_goes_on(hostile_run):
 
 @pytest.mark.slow
 def test_planted_words_stand_in_no_check_result_and_no_reason(hostile_run):
-    planted = [harbour.PLANTED_NAME.lower(), harbour.PLANTED_SENTENCE.lower(), "drop table", "hyperlink", "long long"]
-    for table in ("audit.check_result", "audit.ledger", "audit.pipeline_run", "landing.set_aside", "landing.delivery"):
+    planted = [
+        harbour.PLANTED_NAME.lower(),
+        harbour.PLANTED_SENTENCE.lower(),
+        "drop table",
+        "hyperlink",
+        "long long",
+    ]
+    for table in (
+        "audit.check_result",
+        "audit.ledger",
+        "audit.pipeline_run",
+        "landing.set_aside",
+        "landing.delivery",
+    ):
         text = hostile_run.execute(f"select lower(string_agg(t::text, ' ')) from {table} as t").fetchone()[0]
         found = [words for words in planted if words in (text or "")]
         assert not found, f"{table} holds feedback: {found}"

@@ -14,7 +14,9 @@ from patient_feedback.warehouse.connection import connect
 
 
 @pytest.mark.slow
-def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(warehouse: Settings, deliveries: Path, server):
+def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
+    warehouse: Settings, deliveries: Path, server
+):
     harbour.write_month(deliveries, 3)
     settings = Settings.from_environment(
         harbour.variables_for(server, warehouse.db_name, deliveries, deliveries.parent)
@@ -38,7 +40,9 @@ def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(warehouse
         refused = connection.execute(
             "select count(*) from audit_trail.fct_check_results where run_id = 'unsound' and outcome = 'failed'"
         ).fetchone()[0]
-    patient_experience = {table: rows for table, rows in before.items() if table.startswith("patient_experience.")}
+    patient_experience = {
+        table: rows for table, rows in before.items() if table.startswith("patient_experience.")
+    }
     assert {table: after[table] for table in patient_experience} == patient_experience
     assert refused, "the auditor must see the failed check although nothing was published"
 
@@ -55,7 +59,12 @@ def test_each_role_reads_its_rooms_alone(warehouse: Settings, deliveries: Path, 
     allowed = {
         Role.ANALYST: ["patient_experience.fct_comments"],
         Role.AUDITOR: ["audit_trail.fct_check_results", "patient_experience.rpt_fft_monthly"],
-        Role.ENGINEER: ["landing.delivery", "landing.set_aside", "audit.pipeline_run", "audit_trail.fct_ledger"],
+        Role.ENGINEER: [
+            "landing.delivery",
+            "landing.set_aside",
+            "audit.pipeline_run",
+            "audit_trail.fct_ledger",
+        ],
     }
     forbidden = {
         Role.ANALYST: ["restricted.comment_original", "landing.record", "feedback.comment", "audit.ledger"],
@@ -65,17 +74,27 @@ def test_each_role_reads_its_rooms_alone(warehouse: Settings, deliveries: Path, 
     for role, tables in allowed.items():
         with connect(settings, "test", role) as connection:
             for table in tables:
-                assert connection.execute(f"select count(*) from {table}").fetchone()[0] > 0, f"{role}: {table}"
+                assert connection.execute(f"select count(*) from {table}").fetchone()[0] > 0, (
+                    f"{role}: {table}"
+                )
     for role, tables in forbidden.items():
         for table in tables:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege), connect(settings, "test", role) as connection:
+            with (
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+                connect(settings, "test", role) as connection,
+            ):
                 connection.execute(f"select * from {table}")
     with connect(settings, "test", Role.ENGINEER) as connection:
         states = connection.execute("select record_state, count(*) from landing.record group by 1").fetchall()
         assert states, "an engineer sees the states of records"
     for role in (Role.ANALYST, Role.AUDITOR, Role.ENGINEER):
-        for statement in ("insert into audit.ledger (action, subject, actor, entry_sha256) values ('a','b','c','d')",
-                          "delete from audit.check_result",
-                          "create table patient_experience.mine (x int)"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege), connect(settings, "test", role) as connection:
+        for statement in (
+            "insert into audit.ledger (action, subject, actor, entry_sha256) values ('a','b','c','d')",
+            "delete from audit.check_result",
+            "create table patient_experience.mine (x int)",
+        ):
+            with (
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+                connect(settings, "test", role) as connection,
+            ):
                 connection.execute(statement)

@@ -60,7 +60,10 @@ def accept_delivery(
         changed += connection.execute(statements["close_delivery"], parameters).rowcount
         row = connection.execute(statements["counts"], parameters).fetchone()
         assert row is not None
-        accepted = AcceptedDelivery(*row, has_changed=changed > 0)
+        accepted_count, set_aside_count, duplicate_count, withdrawn_count = row
+        accepted = AcceptedDelivery(
+            accepted_count, set_aside_count, duplicate_count, withdrawn_count, has_changed=changed > 0
+        )
         if accepted.has_changed:
             add_ledger_entry(
                 connection,

@@ -55,7 +55,9 @@ def detect_languages(settings: Settings, counts: TaskCounts) -> None:
     versions = versions_in_force(settings)
 
     def read(rows: Sequence[tuple[str, str, str | None]]) -> Iterator[tuple[object, ...]]:
-        detected = detection.detect_languages([text for _, text, _ in rows], [declared for _, _, declared in rows])
+        detected = detection.detect_languages(
+            [text for _, text, _ in rows], [declared for _, _, declared in rows]
+        )
         for (sha256, _, _), language in zip(rows, detected, strict=True):
             yield sha256, language.language_code, language.confidence, language.basis, versions.detector
 
@@ -233,7 +235,9 @@ def check_analysis(settings: Settings, task_run: TaskRun, counts: TaskCounts) ->
 
     versions = versions_in_force(settings)
     with connect(settings, "check_analysis") as connection:
-        theme_set = connection.execute("select theme_set_id from analysis.theme_set where is_current").fetchone()
+        theme_set = connection.execute(
+            "select theme_set_id from analysis.theme_set where is_current"
+        ).fetchone()
     parameters: dict[str, ParameterValue] = {
         "encoder_version": versions.encoder,
         "sentiment_model_version": versions.sentiment,
@@ -295,5 +299,3 @@ def _upsert(
         f"insert into {table} ({names}) select {names} from {staged} "
         f"on conflict ({', '.join(key)}) do update set {changes}"
     )
-
-

@@ -13,7 +13,9 @@ from patient_feedback.warehouse.ledger import add_ledger_entry
 async def report_missed_deadline(context: dict[str, Any] | None = None, **_: object) -> None:
     """Write the missed deadline to the ledger, where monitoring and the auditor find it."""
     dag_run = (context or {}).get("dag_run") or {}
-    await asyncio.to_thread(_record, str(dag_run.get("dag_id", "unknown")), str(dag_run.get("dag_run_id", "unknown")))
+    await asyncio.to_thread(
+        _record, str(dag_run.get("dag_id", "unknown")), str(dag_run.get("dag_run_id", "unknown"))
+    )
 
 
 def _record(dag_id: str, run_id: str) -> None:

@@ -50,7 +50,12 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
         )
         for records in _records(connection, delivery_id):
             mapped = [map_record(record, source, pseudonym) for record in records]
-            _copy(connection, "record", CANDIDATE_RECORD_COLUMNS, (row.record_row(delivery_id) for row in mapped))
+            _copy(
+                connection,
+                "record",
+                CANDIDATE_RECORD_COLUMNS,
+                (row.record_row(delivery_id) for row in mapped),
+            )
             _copy(
                 connection,
                 "response",
@@ -58,9 +63,13 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
                 (row.response_row(delivery_id, readings[row.record_number]) for row in mapped),
             )
             _copy(connection, "answer", CANDIDATE_ANSWER_COLUMNS, _rows(mapped, "answer_rows", delivery_id))
-            _copy(connection, "comment", CANDIDATE_COMMENT_COLUMNS, _rows(mapped, "comment_rows", delivery_id))
+            _copy(
+                connection, "comment", CANDIDATE_COMMENT_COLUMNS, _rows(mapped, "comment_rows", delivery_id)
+            )
             count += len(mapped)
-        for table in CANDIDATE_TABLES:  # fresh rows have no statistics, and a plan made without them takes minutes
+        for (
+            table
+        ) in CANDIDATE_TABLES:  # fresh rows have no statistics, and a plan made without them takes minutes
             connection.execute(f"analyze landing.{table}")
         connection.execute("analyze landing.record")
         parameters: dict[str, object] = {"delivery_id": delivery_id, "source_slug": source.slug}

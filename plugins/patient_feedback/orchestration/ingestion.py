@@ -9,7 +9,7 @@ from patient_feedback.orchestration.acceptance import Redact, accept_delivery
 from patient_feedback.orchestration.analysis import versions_in_force
 from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
 from patient_feedback.orchestration.landing import land_source
-from patient_feedback.orchestration.pending import has_unpublished_feedback
+from patient_feedback.orchestration.pending import has_deliveries_under_way, has_unpublished_feedback
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.privacy.redaction import REDACTION_VERSION, Redactor
 from patient_feedback.settings import Settings
@@ -94,5 +94,10 @@ def _redaction(settings: Settings, source: Source) -> Redact:
 
 
 def announce_feedback(settings: Settings, counts: TaskCounts) -> None:
-    """Say whether anything waits to be analysed or published; a run with nothing new is skipped here."""
-    counts.is_skipped = not has_unpublished_feedback(settings, versions_in_force(settings))
+    """Say whether anything waits to be analysed or published; a run with nothing new is skipped here.
+
+    Skipped too while another source's delivery is under way: its run announces what both brought.
+    """
+    counts.is_skipped = has_deliveries_under_way(settings) or not has_unpublished_feedback(
+        settings, versions_in_force(settings)
+    )

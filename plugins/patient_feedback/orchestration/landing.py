@@ -91,7 +91,9 @@ def _land_file(
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
         file_sha256, size = _fetch(file, local)
         if size != file.size:
-            log.info("A file of source %s changed while it was read: left alone until the next run.", source.slug)
+            log.info(
+                "A file of source %s changed while it was read: left alone until the next run.", source.slug
+            )
             return None
         delivery_id = stable_id(source.slug, file_sha256)
         seen = connection.execute(
@@ -151,7 +153,12 @@ def _read_again(settings: Settings, source: Source, run_id: str) -> int:
             received_count = _read(connection, delivery_id, local, source)
             record_count += received_count
             add_ledger_entry(
-                connection, "delivery_read_again", delivery_id, run_id, received_count, {"source_slug": source.slug}
+                connection,
+                "delivery_read_again",
+                delivery_id,
+                run_id,
+                received_count,
+                {"source_slug": source.slug},
             )
     return record_count
 

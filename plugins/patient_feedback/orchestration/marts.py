@@ -38,7 +38,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
         started_at = connection.execute("select now()::text").fetchone()
         assert started_at is not None
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
-    target = _target_path(settings)
+    target = _target_path(settings, slot)
     _invoke_dbt(
         settings,
         slot,
@@ -110,7 +110,7 @@ def publish_marts(
 ) -> None:
     """Point the published views at the candidate, all of them or none."""
     slot = str(candidate["slot"])
-    marts = _marts_of(settings)
+    marts = _marts_of(settings, slot)
     with connect(settings, "publish_marts") as connection:
         connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(PUBLISH_LOCK_TIMEOUT)))
         connection.execute("select pg_advisory_xact_lock(hashtext('publish_marts'))")
@@ -139,8 +139,9 @@ def _candidate_slot(connection: psycopg.Connection) -> str:
     return SLOTS[1] if row and row[0] == SLOTS[0] else SLOTS[0]
 
 
-def _target_path(settings: Settings) -> Path:
-    return settings.home / "dbt" / "target"
+def _target_path(settings: Settings, slot: str) -> Path:
+    """One folder per slot: dbt parses everything anew where the profile differs from the last one in a folder."""
+    return settings.home / "dbt" / "target" / slot
 
 
 def _log_path(settings: Settings) -> Path:
@@ -178,12 +179,14 @@ def _publish_view(connection: psycopg.Connection, schema: str, model: str, slot:
         connection.execute(statement)
 
 
-def _marts_of(settings: Settings) -> list[tuple[str, str]]:
-    manifest = json.loads((_target_path(settings) / "manifest.json").read_text(encoding="utf-8"))
+def _marts_of(settings: Settings, slot: str) -> list[tuple[str, str]]:
+    manifest = json.loads((_target_path(settings, slot) / "manifest.json").read_text(encoding="utf-8"))
     return sorted(
         (node["fqn"][2], node["name"])
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["fqn"][1] == "marts" and node["fqn"][2] in PUBLISHED_SCHEMAS
+        if node["resource_type"] == "model"
+        and node["fqn"][1] == "marts"
+        and node["fqn"][2] in PUBLISHED_SCHEMAS
     )
 
 
@@ -209,11 +212,13 @@ def _invoke_dbt(settings: Settings, slot: str, command: str, variables: dict[str
                 "--profiles-dir",
                 project,
                 "--target-path",
-                str(_target_path(settings)),
+                str(_target_path(settings, slot)),
                 "--log-path",
                 str(_log_path(settings)),
                 "--log-level",
                 "warn",
+                "--log-level-file",
+                "info",
                 "--no-use-colors",
                 "--vars",
                 json.dumps(variables),

@@ -9,6 +9,21 @@ from patient_feedback.warehouse.connection import connect
 CHANGES_OF_FEEDBACK = ("delivery_decided", "set_aside_released", "set_aside_waived", "theme_set_fitted")
 
 
+def has_deliveries_under_way(settings: Settings) -> bool:
+    """True while a delivery that landed within the last hour waits for its gate."""
+    with connect(settings, "announce_feedback") as connection:
+        row = connection.execute(
+            """
+            select exists (
+                select from landing.delivery
+                where delivery_state = 'landed' and landed_at > now() - interval '1 hour'
+            )
+            """
+        ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> bool:
     """True where the published marts lack a decided delivery, a reading by the models in force, or both."""
     with connect(settings, "announce_feedback") as connection:

@@ -61,7 +61,7 @@ def recorded(settings: Settings, task_run: TaskRun) -> Iterator[TaskCounts]:
         failure = error
     except psycopg.Error as error:
         failure = _without_values(error)
-    except Exception as error:  # whatever it is, its message may quote a patient
+    except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a patient
         failure = FeedbackError(
             f"Unexpected {type(error).__name__} at {_place(error)} in task {task_run.task_id}. "
             "Its message is withheld, since it may quote feedback."

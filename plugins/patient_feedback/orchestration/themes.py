@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
 from patient_feedback.orchestration.analysis import versions_in_force
+from patient_feedback.orchestration.pending import has_deliveries_under_way
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
@@ -48,11 +49,11 @@ def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_r
     from patient_feedback.themes.fit import fit_themes as fit
 
     encoder_version = versions_in_force(settings).encoder
+    if has_deliveries_under_way(settings):
+        counts.is_skipped = True
+        return
     with connect(settings, "fit_themes") as connection:
         register_vector(connection)
-        if _deliveries_under_way(connection):
-            counts.is_skipped = True
-            return
         connection.execute("select pg_advisory_xact_lock(hashtext('fit_themes'))")
         current = _current_theme_set(connection)
         population_count = _population_count(connection, encoder_version)
@@ -182,20 +183,6 @@ def assign_themes(settings: Settings, counts: TaskCounts) -> None:
                     copy.write_row((sha256, theme_set_id, slug, float(confidence)))
             count += len(rows)
             after = rows[-1][0]
-
-
-def _deliveries_under_way(connection: psycopg.Connection) -> bool:
-    """True while a delivery that landed within the last hour waits for its gate."""
-    row = connection.execute(
-        """
-        select exists (
-            select from landing.delivery
-            where delivery_state = 'landed' and landed_at > now() - interval '1 hour'
-        )
-        """
-    ).fetchone()
-    assert row is not None
-    return bool(row[0])
 
 
 def _current_theme_set(connection: psycopg.Connection) -> CurrentThemeSet | None:

@@ -69,7 +69,7 @@ create table landing.candidate_record (
     primary key (delivery_id, record_number)
 );
 comment on table landing.candidate_record is
-    'One row per record: its identity, and what sets it apart from the others of the delivery and from those accepted before.';
+    'One row per record: its identity, what sets it apart from the others of the delivery and from those accepted.';
 
 create table landing.candidate_response (
     delivery_id text not null,
