@@ -10,8 +10,8 @@ from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
 
 
-def run_stages(settings: Settings, run_id: str, window=None) -> bool:
-    """Run what a scheduled run would; return whether anything was published."""
+def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool = True) -> bool:
+    """Run what a scheduled run would, at will without the marts; return whether anything was published."""
     for source in load_sources(settings.sources_file):
         dag_id = f"ingest_feedback__{source.slug}"
 
@@ -50,6 +50,8 @@ def run_stages(settings: Settings, run_id: str, window=None) -> bool:
     in_downstream("discover_themes", "fit_themes", lambda r, c: themes.fit_themes(settings, r, c))
     in_downstream("discover_themes", "assign_themes", lambda _, c: themes.assign_themes(settings, c))
     in_downstream("discover_themes", "check_analysis", lambda r, c: analysis.check_analysis(settings, r, c))
+    if not must_publish:
+        return False
     candidate = in_downstream("build_marts", "build_marts", lambda r, c: marts.build_marts(settings, r, c))
     in_downstream("build_marts", "check_marts", lambda r, c: marts.check_marts(settings, candidate, r, c))
     in_downstream("build_marts", "publish_marts", lambda r, c: marts.publish_marts(settings, candidate, r, c))

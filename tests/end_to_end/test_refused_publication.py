@@ -9,6 +9,8 @@ import pytest
 from run_stages import run_stages
 
 from patient_feedback.errors import GateError
+from patient_feedback.orchestration import marts
+from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Role, Settings
 from patient_feedback.warehouse.connection import connect
 
@@ -25,15 +27,16 @@ def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
     with connect(settings, "test") as connection:
         before = harbour.published_rows(connection)
 
-    # A sentiment outside its label's side is what the gates exist for: it came from no model.
     harbour.write_month(deliveries, 4)
+    run_stages(settings, "unsound", must_publish=False)
+    run = TaskRun("build_marts", "unsound", "build_marts")
+    candidate = marts.build_marts(settings, run, TaskCounts())
     with connect(settings, "test") as connection:
         connection.execute(
-            "update analysis.sentiment set sentiment_label = 'very_negative', sentiment_score = 0.9 "
-            "where text_sha256 in (select text_sha256 from feedback.comment)"
+            f"delete from {candidate['slot']}.fct_comments where source_record_ref like 'R04%-1'"
         )
-    with pytest.raises(GateError, match="FB-"):
-        run_stages(settings, "unsound")
+    with pytest.raises(GateError, match="FB-MRT-"):
+        marts.check_marts(settings, candidate, run, TaskCounts())
 
     with connect(settings, "test") as connection:
         after = harbour.published_rows(connection)
