@@ -1,6 +1,6 @@
 # The commands of the project; each is a thin call of `patient-feedback`. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status psql test lint requirements train
+.PHONY: help setup setup-tests run stop status psql docs test lint requirements train
 SHELL := /bin/sh
 CLI := .venv/bin/patient-feedback
 ROLE ?= analyst
@@ -25,6 +25,9 @@ status: setup ## say what runs
 
 psql: setup ## open SQL in a room: make psql ROLE=analyst|auditor|engineer [SQL="select ..."]
 	@$(CLI) psql --role "$(ROLE)" $(if $(SQL),-c "$(SQL)")
+
+docs: setup ## write the data dictionary: every published table and column on one page
+	@$(CLI) dictionary
 
 test: setup-tests ## run all tests: make test [ARGS="tests/unit -k dates"]
 	@.venv/bin/python -m pytest $(ARGS)

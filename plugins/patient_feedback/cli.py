@@ -209,6 +209,16 @@ def train(
     console.print(f"Wrote {heads.sentiment_version} and {heads.topics_version}, with figures, to {folder}.")
 
 
+@app.command()
+@explained
+def dictionary() -> None:
+    """Write the data dictionary: one page on every table and column that is published."""
+    from patient_feedback.orchestration.marts import write_data_dictionary
+
+    page = write_data_dictionary(Settings.from_environment())
+    console.print(f"Data dictionary: {page.as_uri()}", soft_wrap=True)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import socket
 from pathlib import Path
 
 import psycopg
@@ -77,6 +78,12 @@ BAD = (
     "The room was cold and the food was worse",
     "They talked over my head as if I was not there",
 )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def declare(folder: Path) -> Path:

@@ -127,3 +127,18 @@ def test_second_run_and_backfill_change_no_row(two_warehouses, deliveries):
             "where run_id = 'backfill-of-march' and gate = 'landing'"
         ).fetchone()[0]
     assert checked_again == 1, "the backfill of March must read again the one delivery of March"
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_on_one_delivery_account_for_every_record_once(two_warehouses, deliveries):
+    environment = two_warehouses[0]
+    harbour.write_month(deliveries, 3)
+    finish(start_run(environment, "first"))
+    before = rows_of(environment)
+    settings = Settings.from_environment(environment)
+    with connect(settings, "test") as connection:  # decided anew by both, as two intervals of a backfill do
+        connection.execute("update landing.delivery set delivery_state = 'landed', decided_at = null")
+    runs = [start_run(environment, f"at-once-{number}") for number in (1, 2)]
+    for run in runs:
+        finish(run)
+    assert rows_of(environment) == before

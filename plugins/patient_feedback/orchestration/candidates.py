@@ -38,6 +38,7 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
     pseudonym = partial(pseudonymise, source_slug=source.slug, key=settings.pseudonym_key())
     count = 0
     with connect(settings, "map_records") as connection:
+        lock_delivery(connection, delivery_id)
         for table in CANDIDATE_TABLES:
             connection.execute(f"delete from landing.{table} where delivery_id = %s", (delivery_id,))
         readings = resolve_dates(
@@ -78,6 +79,11 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
         for column in _question_columns(source):
             connection.execute(statements["question_spelling"], {**parameters, "question_column": column})
     return count
+
+
+def lock_delivery(connection: psycopg.Connection, delivery_id: str) -> None:
+    """Wait until no other run works on the delivery; intervals of a backfill may share one. Held by the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"delivery:{delivery_id}",))
 
 
 def compare_with_accepted(connection: psycopg.Connection, delivery_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from patient_feedback.orchestration.acceptance import Redact, accept_delivery
 from patient_feedback.orchestration.analysis import versions_in_force
-from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
+from patient_feedback.orchestration.candidates import compare_with_accepted, lock_delivery, map_delivery
 from patient_feedback.orchestration.landing import land_source
 from patient_feedback.orchestration.pending import has_deliveries_under_way, has_unpublished_feedback
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
@@ -44,12 +44,19 @@ def check_and_accept(
     totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
     check_count = failed_check_count = 0
     for delivery_id in delivery_ids:
-        outcomes = _check(settings, source, delivery_id, task_run)
+        with connect(settings, "check_and_accept") as alone:
+            lock_delivery(alone, delivery_id)
+            outcomes = _check(settings, source, delivery_id, task_run)
+            accepted = accept_delivery(
+                settings,
+                source,
+                delivery_id,
+                task_run.run_id,
+                _redaction(settings, source),
+                REDACTION_VERSION,
+            )
         check_count += len(outcomes)
         failed_check_count += sum(outcome.outcome != "passed" for outcome in outcomes)
-        accepted = accept_delivery(
-            settings, source, delivery_id, task_run.run_id, _redaction(settings, source), REDACTION_VERSION
-        )
         for name in totals:
             totals[name] += getattr(accepted, name)
     counts.row_count = sum(totals.values())

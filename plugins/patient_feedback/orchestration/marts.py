@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
     _invoke_dbt(
         settings,
         slot,
-        "build",
+        ["build"],
         {
             "encoder_version": versions.encoder,
             "sentiment_model_version": versions.sentiment,
@@ -134,6 +135,18 @@ def publish_marts(
         )
 
 
+def write_data_dictionary(settings: Settings) -> Path:
+    """Write what every published table and column means as one page that fetches nothing; return its path."""
+    with connect(settings, "write_data_dictionary") as connection:
+        row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
+    if row is None:
+        raise GateError("Nothing is published yet: `make run` first, then `make docs`.")
+    _invoke_dbt(settings, row[0], ["docs", "generate", "--static"], {})
+    page = settings.home / "data_dictionary.html"
+    shutil.copyfile(_target_path(settings, row[0]) / "static_index.html", page)
+    return page
+
+
 def _candidate_slot(connection: psycopg.Connection) -> str:
     row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
     return SLOTS[1] if row and row[0] == SLOTS[0] else SLOTS[0]
@@ -190,7 +203,7 @@ def _marts_of(settings: Settings, slot: str) -> list[tuple[str, str]]:
     )
 
 
-def _invoke_dbt(settings: Settings, slot: str, command: str, variables: dict[str, object]) -> None:
+def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: dict[str, object]) -> None:
     from dbt.cli.main import dbtRunner
 
     environment = {
@@ -206,7 +219,7 @@ def _invoke_dbt(settings: Settings, slot: str, command: str, variables: dict[str
     with _environment(environment):
         result = dbtRunner().invoke(
             [
-                command,
+                *command,
                 "--project-dir",
                 project,
                 "--profiles-dir",
@@ -226,7 +239,7 @@ def _invoke_dbt(settings: Settings, slot: str, command: str, variables: dict[str
         )
     if result.exception is not None:
         raise GateError(
-            f"dbt {command} ended with {type(result.exception).__name__} before it could build; "
+            f"dbt {' '.join(command)} ended with {type(result.exception).__name__} before it could build; "
             f"the published marts stay as they were. See {_log_path(settings)}."
         )
 

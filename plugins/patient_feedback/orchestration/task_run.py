@@ -76,14 +76,24 @@ def recorded(settings: Settings, task_run: TaskRun) -> Iterator[TaskCounts]:
 def _record_start(settings: Settings, task_run: TaskRun) -> None:
     start, end = task_run.window or (None, None)
     with connect(settings, task_run.task_id) as connection:
-        # One run of a DAG at a time: an older try that still says "running" was killed.
+        # One run of a DAG at a time, but for the intervals of a backfill: an older try that still says
+        # "running" was killed.
         connection.execute(
             """
             update audit.pipeline_run
             set run_state = 'failed', error_kind = 'killed', finished_at = now()
-            where dag_id = %s and task_id = %s and run_state = 'running'
+            where
+                dag_id = %(dag_id)s
+                and task_id = %(task_id)s
+                and run_state = 'running'
+                and (run_id = %(run_id)s or 'backfill' not in (run_type, %(run_type)s))
             """,
-            (task_run.dag_id, task_run.task_id),
+            {
+                "dag_id": task_run.dag_id,
+                "task_id": task_run.task_id,
+                "run_id": task_run.run_id,
+                "run_type": task_run.run_type,
+            },
         )
         connection.execute(
             """

@@ -18,7 +18,7 @@ import psutil
 
 from patient_feedback.errors import StackError
 from patient_feedback.settings import Settings
-from patient_feedback.stack.postgres import AIRFLOW_ROLE, EmbeddedPostgres
+from patient_feedback.stack.postgres import EmbeddedPostgres
 from patient_feedback.stack.processes import (
     HOME_MARK,
     SERVICE_MARK,
@@ -29,6 +29,7 @@ from patient_feedback.stack.processes import (
     service_leaders,
 )
 from patient_feedback.stack.secret_files import ensure_secret, write_private_file
+from patient_feedback.warehouse.cluster import AIRFLOW_ROLE
 
 SERVICES: dict[str, tuple[str, ...]] = {
     # The log servers would listen on every address; the API server reads the logs from the disk instead.

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +26,16 @@ from patient_feedback.errors import FeedbackError, StackError
 from patient_feedback.settings import Role, Settings
 from patient_feedback.stack.processes import processes_in_folder, refuse_occupied_port
 from patient_feedback.stack.secret_files import ensure_secret
+from patient_feedback.warehouse.cluster import (
+    AIRFLOW_ROLE,
+    READERS,
+    ROLES,
+    SUPERUSER,
+    create_database,
+    set_roles,
+)
 
-SUPERUSER = "postgres"
-AIRFLOW_ROLE = "airflow"
 WAREHOUSE = "feedback"
-READERS = (Role.ANALYST, Role.AUDITOR, Role.ENGINEER)
 UNPRIVILEGED_USER = "nobody"
 MINIMUM_FREE_BYTES = 500 * 1024**2
 MINIMUM_SHARED_MEMORY_BYTES = 256 * 1024**2
@@ -140,28 +145,10 @@ class EmbeddedPostgres:
         ) as connection:
             yield connection
 
-    def create_database(
-        self, name: str, owner: str, readers: Iterable[str] = (), template: str | None = None
-    ) -> None:
-        """Create a database that only its owner and `readers` may enter; a second call changes nothing."""
-        with self.connect() as connection:
-            database = sql.Identifier(name)
-            exists = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
-            if not exists:
-                connection.execute(
-                    sql.SQL("create database {} owner {} template {}").format(
-                        database, sql.Identifier(owner), sql.Identifier(template or "template0")
-                    )
-                )
-            connection.execute(sql.SQL("revoke all on database {} from public").format(database))
-            for reader in readers:
-                connection.execute(
-                    sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(reader))
-                )
-
     def create_warehouse(self, name: str = WAREHOUSE, template: str | None = None) -> None:
         """Create an empty warehouse (extension there, schemas not yet), or a copy of `template`."""
-        self.create_database(name, Role.PIPELINE, READERS, template)
+        with self.connect() as connection:
+            create_database(connection, name, Role.PIPELINE, READERS, template)
         if template is None:
             with self.connect(name) as connection:
                 connection.execute("create extension if not exists vector")
@@ -277,25 +264,20 @@ class EmbeddedPostgres:
             )
 
     def _prepare_databases(self) -> None:
-        roles = [*map(str, Role), AIRFLOW_ROLE]
+        passwords = {
+            role: ensure_secret(self.secrets_dir, f"{role}_password", self._environ) for role in ROLES
+        }
         with self.connect() as connection:
-            known = {name for (name,) in connection.execute("select rolname from pg_roles")}
-            for role in roles:
-                connection.execute(
-                    sql.SQL("{} role {} login password {}").format(
-                        sql.SQL("alter" if role in known else "create"),
-                        sql.Identifier(role),
-                        sql.Literal(ensure_secret(self.secrets_dir, f"{role}_password", self._environ)),
-                    )
-                )
-            connection.execute("revoke connect on database postgres, template1 from public")
+            set_roles(connection, passwords)
+            create_database(connection, AIRFLOW_ROLE, AIRFLOW_ROLE)
         ensure_secret(self.secrets_dir, "pseudonym_key", self._environ, length=48)
-        self.create_database(AIRFLOW_ROLE, AIRFLOW_ROLE)
         self.create_warehouse()
 
     def _superuser_password(self) -> str:
         path = self.secrets_dir / "postgres_password"
-        if (self.data_dir / "PG_VERSION").exists() and not path.exists():
+        environ = os.environ if self._environ is None else self._environ
+        is_given = path.exists() or environ.get("FEEDBACK_SECRET_POSTGRES_PASSWORD")
+        if (self.data_dir / "PG_VERSION").exists() and not is_given:
             raise StackError(
                 f"{path} is gone, and with it the way into the database under {self.home}: "
                 "put it back, or remove the folder to start anew."

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the organisation's own: its roles, their passwords, and the two databases.
+"""Roles, their passwords and the two databases of a PostgreSQL server, embedded or the organisation's own.
 
 `python -m patient_feedback.warehouse.cluster` reads every password from the settings and may be run
 again at any time: it then sets the passwords anew, which is how they are rotated.
@@ -7,7 +7,7 @@ again at any time: it then sets the passwords anew, which is how they are rotate
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import psycopg
 from psycopg import sql
@@ -28,11 +28,9 @@ def prepare_cluster(settings: Settings, passwords: Mapping[str, str]) -> None:
     """
     try:
         with _connect(settings, "postgres") as connection:
-            for role in ROLES:
-                _set_role(connection, role, passwords[role])
-            _create_database(connection, settings.db_name, Role.PIPELINE, READERS)
-            _create_database(connection, AIRFLOW_ROLE, AIRFLOW_ROLE, ())
-            connection.execute("revoke connect on database postgres, template1 from public")
+            set_roles(connection, passwords)
+            create_database(connection, settings.db_name, Role.PIPELINE, READERS)
+            create_database(connection, AIRFLOW_ROLE, AIRFLOW_ROLE)
         with _connect(settings, settings.db_name) as connection:
             connection.execute("create extension if not exists vector")
     except psycopg.Error as error:
@@ -42,6 +40,35 @@ def prepare_cluster(settings: Settings, passwords: Mapping[str, str]) -> None:
             f"{type(error).__name__} ({error.sqlstate or 'no answer'}). It must be reachable, its "
             "password must be FEEDBACK_SECRET_POSTGRES_PASSWORD, and pgvector must be installed."
         ) from None
+
+
+def set_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> None:
+    """Leave every role of ROLES with its password, and the server's own databases closed to them."""
+    for role in ROLES:
+        _set_role(connection, role, passwords[role])
+    connection.execute("revoke connect on database postgres, template1 from public")
+
+
+def create_database(
+    connection: psycopg.Connection,
+    name: str,
+    owner: str,
+    readers: Iterable[str] = (),
+    template: str | None = None,
+) -> None:
+    """Create a database that only its owner and `readers` may enter; a second call changes nothing."""
+    database = sql.Identifier(name)
+    if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+        connection.execute(
+            sql.SQL("create database {} owner {} template {}").format(
+                database, sql.Identifier(owner), sql.Identifier(template or "template0")
+            )
+        )
+    connection.execute(sql.SQL("revoke all on database {} from public").format(database))
+    for reader in readers:
+        connection.execute(
+            sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(reader))
+        )
 
 
 def _connect(settings: Settings, database: str) -> psycopg.Connection:
@@ -64,19 +91,6 @@ def _set_role(connection: psycopg.Connection, role: str, password: str) -> None:
             sql.SQL("alter" if known else "create"), sql.Identifier(role), sql.Literal(password)
         )
     )
-
-
-def _create_database(connection: psycopg.Connection, name: str, owner: str, readers: tuple[str, ...]) -> None:
-    database = sql.Identifier(name)
-    if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-        connection.execute(
-            sql.SQL("create database {} owner {} template template0").format(database, sql.Identifier(owner))
-        )
-    connection.execute(sql.SQL("revoke all on database {} from public").format(database))
-    for reader in readers:
-        connection.execute(
-            sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(reader))
-        )
 
 
 def main() -> int:
