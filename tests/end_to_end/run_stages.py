@@ -59,5 +59,7 @@ def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool 
 
 
 if __name__ == "__main__":
-    published = run_stages(Settings.from_environment(), sys.argv[1])
+    published = run_stages(
+        Settings.from_environment(), sys.argv[1], must_publish="without-marts" not in sys.argv
+    )
     print("published" if published else "nothing new")
