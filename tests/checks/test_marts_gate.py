@@ -205,3 +205,9 @@ def test_mart_that_was_not_built_shuts_the_gate(marts, clean_outcomes, execute):
     verdict = gate_verdict(outcomes)
     assert not verdict.is_open
     assert {one.check_id for one in verdict.undecided} == {"FB-MRT-020", "FB-MRT-021"}
+
+
+def test_month_that_the_friends_and_family_report_left_out_is_found(marts, clean_outcomes, execute):
+    outcomes = _judge(marts, execute, {"FB-MRT-070": "delete from rpt_fft_monthly where share = 1"})
+    found = {one.check_id: one for one in outcomes}["FB-MRT-070"]
+    assert (found.outcome, found.unexpected_count) == ("failed", 1)
