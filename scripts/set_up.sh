@@ -60,7 +60,7 @@ echo "Installing the pinned requirements (once; a few minutes, about 2 GB on dis
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" ||
     fail "pip cannot install uv: is a package index within reach (pip config list)?"
 . scripts/index_settings.sh
-uv() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip "$@"; }
+uv() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip "$@" --quiet; }
 
 if [ -n "${TORCH_INDEX_URL:-}" ]; then
     uv install --requirements requirements-torch.txt --index-url "$TORCH_INDEX_URL"
