@@ -30,7 +30,7 @@ docs: setup ## write the data dictionary: every published table and column on on
 	@$(CLI) dictionary
 
 test: setup-tests ## run all tests: make test [ARGS="tests/unit -k dates"]
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-tests ## ruff, mypy, import arrows, sqlfluff, dbt parse
 	@scripts/lint.sh

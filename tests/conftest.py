@@ -84,3 +84,8 @@ def warehouse(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
         yield settings_for(server, name, FEEDBACK_LANDING_URL=(tmp_path / "landing").as_uri())
     finally:
         server.drop_database(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first, so that no process waits for another at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
