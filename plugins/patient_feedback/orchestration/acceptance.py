@@ -17,6 +17,18 @@ from patient_feedback.warehouse.ledger import add_ledger_entry
 
 STATEMENTS = Path(__file__).parent / "acceptance.sql"
 REDACTION_CHUNK = 20_000
+CARRYING = (
+    "unsaid_comments",
+    "unsaid_answers",
+    "responses",
+    "answers",
+    "comments",
+    "originals",
+    "blanked_originals",
+    "records",
+    "orphaned_responses",
+    "withdrawals",
+)
 
 Redact = Callable[[Sequence[str]], list[tuple[str, int]]]
 """Texts in, (redacted text, number of identifiers) out, in the same order."""
@@ -49,12 +61,14 @@ def accept_delivery(
     with connect(settings, "accept_feedback") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"accept:{source.slug}",))
         connection.execute(statements["decide"], parameters)
+        connection.execute("create index on decided (source_record_ref)")
         connection.execute("analyze decided")
+        # Before the comments are compared with what is kept: a forgotten one is read anew.
+        changed = max(connection.execute(statements["forget"], parameters).rowcount, 0)
         connection.execute(statements["carried_comment"], parameters)
         connection.execute("analyze carried_comment")
         _redact_new_texts(connection, redact)
-        changed = 0
-        for name in ("forget", "responses", "answers", "comments", "originals", "records", "withdrawals"):
+        for name in CARRYING:
             changed += max(connection.execute(statements[name], parameters).rowcount, 0)
         changed += connection.execute(statements["states"], parameters).rowcount
         changed += connection.execute(statements["close_delivery"], parameters).rowcount

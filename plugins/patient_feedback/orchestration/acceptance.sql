@@ -17,11 +17,20 @@ select
     end as record_state,
     -- Reprocessing an old delivery must not bring back what a newer one replaced.
     coalesce(newest.delivery_id <> record.delivery_id, false)
-    and newest.content_sha256 <> candidate.content_sha256
-    and newest.file_modified_at >= delivery.file_modified_at
-    -- Nor may a lower version that stands beside a higher one in the same delivery.
-    or candidate.record_version < max(candidate.record_version) over (partition by candidate.source_record_ref)
-        as is_superseded
+    and case
+        when candidate.declared_version <> newest.record_version
+            then candidate.declared_version < newest.record_version
+        else
+            (delivery.file_modified_at, delivery.file_name, delivery.delivery_id)
+            < (newest.file_modified_at, newest.file_name, newest.delivery_id)
+    end
+    -- Nor may a lower version beside a higher one in the same delivery, unless that one is kept back.
+    or coalesce(
+        candidate.record_version < max(candidate.record_version) filter (
+            where not (delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present)
+        ) over (partition by candidate.source_record_ref),
+        false
+    ) as is_superseded
 from landing.record
 inner join landing.delivery on record.delivery_id = delivery.delivery_id
 inner join landing.candidate_record as candidate
@@ -48,7 +57,7 @@ cross join lateral (
     ) as is_present
 ) as keeping
 left join lateral (
-    select accepted.delivery_id, accepted.content_sha256, bringer.file_modified_at
+    select accepted.delivery_id, accepted.record_version, bringer.file_modified_at, bringer.file_name
     from feedback.record as accepted
     inner join landing.delivery as bringer using (delivery_id)
     where
@@ -57,38 +66,16 @@ left join lateral (
 ) as newest on true
 where record.delivery_id = %(delivery_id)s
 
--- name: carried_comment
-create temporary table carried_comment on commit drop as
-select
-    comment.record_number,
-    comment.comment_id,
-    comment.comment_text as original_text,
-    original.original_text is not distinct from comment.comment_text
-    and kept.redaction_version is not distinct from %(redaction_version)s as is_redacted
-from landing.candidate_comment as comment
-inner join decided on comment.record_number = decided.record_number
-left join feedback.comment as kept on comment.comment_id = kept.comment_id
-left join restricted.comment_original as original on comment.comment_id = original.comment_id
-where
-    comment.delivery_id = %(delivery_id)s
-    and decided.record_state = 'accepted'
-    and not decided.is_superseded
-    and not comment.is_blank
-    and not exists (
-        select from landing.set_aside
-        where
-            set_aside.delivery_id = comment.delivery_id
-            and set_aside.record_number = comment.record_number
-            and set_aside.set_aside_level = 'value'
-            and set_aside.set_aside_state = 'set_aside'
-            and set_aside.field_name = 'comment.' || comment.question_slug
-    )
-
 -- name: forget
 with no_longer_accepted as (
     select record.source_slug, record.source_record_ref, record.response_id, record.record_number
     from feedback.record
-    left join decided on record.record_number = decided.record_number
+    -- Under a changed declaration the same line may bear another reference: the old one is forgotten.
+    left join decided
+        on
+            record.record_number = decided.record_number
+            and record.source_record_ref = decided.source_record_ref
+            and record.response_id = decided.response_id
     where
         record.delivery_id = %(delivery_id)s
         and decided.record_state is distinct from 'accepted'
@@ -132,6 +119,78 @@ where
             )
     )
 
+-- name: carried_comment
+create temporary table carried_comment on commit drop as
+select
+    comment.record_number,
+    comment.comment_id,
+    comment.comment_text as original_text,
+    original.original_text is not distinct from comment.comment_text
+    and kept.redaction_version is not distinct from %(redaction_version)s
+    and kept.comment_state = 'text' as is_redacted
+from landing.candidate_comment as comment
+inner join decided on comment.record_number = decided.record_number
+left join feedback.comment as kept on comment.comment_id = kept.comment_id
+left join restricted.comment_original as original on comment.comment_id = original.comment_id
+where
+    comment.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not comment.is_blank
+    and not exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = comment.delivery_id
+            and set_aside.record_number = comment.record_number
+            and set_aside.set_aside_level = 'value'
+            and set_aside.set_aside_state = 'set_aside'
+            and set_aside.field_name = 'comment.' || comment.question_slug
+    )
+
+-- name: unsaid_comments
+-- What an earlier version of the record said, or an earlier reading of it, and this one does not.
+delete from feedback.comment
+using decided
+where
+    comment.source_slug = %(source_slug)s
+    and comment.source_record_ref = decided.source_record_ref
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not exists (
+        select from landing.candidate_comment as candidate
+        where
+            candidate.delivery_id = %(delivery_id)s
+            and candidate.record_number = decided.record_number
+            and candidate.comment_id = comment.comment_id
+            and candidate.is_blank
+    )
+    and not exists (
+        select from carried_comment as carried
+        where carried.record_number = decided.record_number and carried.comment_id = comment.comment_id
+    )
+
+-- name: unsaid_answers
+delete from feedback.answer
+using decided, feedback.record as earlier
+where
+    earlier.source_slug = %(source_slug)s
+    and earlier.source_record_ref = decided.source_record_ref
+    and answer.response_id = earlier.response_id
+    and answer.delivery_id = earlier.delivery_id
+    and answer.record_number = earlier.record_number
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not exists (
+        select from landing.candidate_answer as candidate
+        where
+            candidate.delivery_id = %(delivery_id)s
+            and candidate.record_number = decided.record_number
+            and candidate.response_id = answer.response_id
+            and candidate.instrument_slug = answer.instrument_slug
+            and candidate.instrument_version = answer.instrument_version
+            and candidate.item_slug = answer.item_slug
+    )
+
 -- name: responses
 insert into feedback.response as kept (
     response_id, source_slug, source_record_ref, record_version, is_withdrawn, respondent_id,
@@ -145,7 +204,21 @@ select distinct on (candidate.response_id)
     %(source_slug)s,
     candidate.response_ref,
     decided.record_version,
-    decided.record_state = 'withdrawn',
+    -- One withdrawn record withdraws the response, until the record itself comes again.
+    decided.record_state = 'withdrawn'
+    or exists (
+        select from feedback.record as held
+        where
+            held.response_id = candidate.response_id
+            and held.is_withdrawn
+            and not exists (
+                select from decided as renewed
+                where
+                    renewed.source_record_ref = held.source_record_ref
+                    and renewed.record_state in ('accepted', 'withdrawn')
+                    and not renewed.is_superseded
+            )
+    ),
     candidate.respondent_id,
     candidate.organisation_slug,
     candidate.organisation_name,
@@ -184,7 +257,7 @@ where
     candidate.delivery_id = %(delivery_id)s
     and decided.record_state in ('accepted', 'withdrawn')
     and not decided.is_superseded
-order by candidate.response_id, decided.record_state, candidate.record_number
+order by candidate.response_id, decided.record_state desc, candidate.record_number
 on conflict (response_id) do update
 set
     record_version = excluded.record_version,
@@ -213,9 +286,31 @@ set
     delivery_id = excluded.delivery_id
 where
     kept.* is distinct from excluded.*
-    -- A response that several deliveries speak of keeps what the newest of them says.
-    and (select file_modified_at from landing.delivery where delivery_id = kept.delivery_id)
-    <= (select file_modified_at from landing.delivery where delivery_id = excluded.delivery_id)
+    -- A response that several records speak of keeps what the newest delivery says, as long as it says it.
+    and (
+        not exists (
+            select
+            from landing.delivery as brought, landing.delivery as coming
+            where
+                brought.delivery_id = kept.delivery_id
+                and coming.delivery_id = excluded.delivery_id
+                and (brought.file_modified_at, brought.file_name, brought.delivery_id)
+                > (coming.file_modified_at, coming.file_name, coming.delivery_id)
+        )
+        or not exists (
+            select from feedback.record as held
+            where
+                held.response_id = kept.response_id
+                and held.delivery_id = kept.delivery_id
+                and not exists (
+                    select from decided
+                    where
+                        decided.source_record_ref = held.source_record_ref
+                        and decided.record_state in ('accepted', 'withdrawn')
+                        and not decided.is_superseded
+                )
+        )
+    )
 
 -- name: answers
 insert into feedback.answer as kept (
@@ -266,7 +361,34 @@ set
     is_value_set_aside = excluded.is_value_set_aside,
     delivery_id = excluded.delivery_id,
     record_number = excluded.record_number
-where kept.* is distinct from excluded.*
+where
+    kept.* is distinct from excluded.*
+    -- What another record of a newer delivery says, stays: running the older one again must not undo it.
+    and (
+        not exists (
+            select
+            from landing.delivery as brought, landing.delivery as coming
+            where
+                brought.delivery_id = kept.delivery_id
+                and coming.delivery_id = excluded.delivery_id
+                and (brought.file_modified_at, brought.file_name, brought.delivery_id)
+                > (coming.file_modified_at, coming.file_name, coming.delivery_id)
+        )
+        or not exists (
+            select from feedback.record as held
+            where
+                held.response_id = kept.response_id
+                and held.delivery_id = kept.delivery_id
+                and held.record_number = kept.record_number
+                and not exists (
+                    select from decided
+                    where
+                        decided.source_record_ref = held.source_record_ref
+                        and decided.record_state in ('accepted', 'withdrawn')
+                        and not decided.is_superseded
+                )
+        )
+    )
 
 -- name: comments
 insert into feedback.comment as kept (
@@ -305,6 +427,7 @@ where
     candidate.delivery_id = %(delivery_id)s
     and decided.record_state = 'accepted'
     and not decided.is_superseded
+    and not response.is_withdrawn
     and (candidate.is_blank or carried.comment_id is not null)
 order by candidate.comment_id, candidate.record_number
 on conflict (comment_id) do update
@@ -329,6 +452,31 @@ where
         excluded.redaction_count, excluded.redaction_version, excluded.declared_language_code,
         excluded.delivery_id, excluded.record_number
     )
+    and (
+        not exists (
+            select
+            from landing.delivery as brought, landing.delivery as coming
+            where
+                brought.delivery_id = kept.delivery_id
+                and coming.delivery_id = excluded.delivery_id
+                and (brought.file_modified_at, brought.file_name, brought.delivery_id)
+                > (coming.file_modified_at, coming.file_name, coming.delivery_id)
+        )
+        or not exists (
+            select from feedback.record as held
+            where
+                held.response_id = kept.response_id
+                and held.delivery_id = kept.delivery_id
+                and held.record_number = kept.record_number
+                and not exists (
+                    select from decided
+                    where
+                        decided.source_record_ref = held.source_record_ref
+                        and decided.record_state in ('accepted', 'withdrawn')
+                        and not decided.is_superseded
+                )
+        )
+    )
 
 -- name: originals
 insert into restricted.comment_original as kept (comment_id, original_text)
@@ -345,6 +493,18 @@ order by carried.comment_id, carried.record_number
 on conflict (comment_id) do update
 set original_text = excluded.original_text
 where kept.original_text is distinct from excluded.original_text
+
+-- name: blanked_originals
+-- Who empties a comment takes its words back.
+delete from restricted.comment_original
+using feedback.comment, landing.candidate_comment as candidate
+where
+    comment_original.comment_id = comment.comment_id
+    and comment.delivery_id = %(delivery_id)s
+    and candidate.delivery_id = comment.delivery_id
+    and candidate.record_number = comment.record_number
+    and candidate.comment_id = comment.comment_id
+    and candidate.is_blank
 
 -- name: records
 insert into feedback.record as kept (
@@ -371,8 +531,17 @@ set
     record_number = excluded.record_number,
     is_withdrawn = excluded.is_withdrawn
 where
-    (kept.content_sha256, kept.delivery_id, kept.is_withdrawn)
-    is distinct from (excluded.content_sha256, excluded.delivery_id, excluded.is_withdrawn)
+    (kept.content_sha256, kept.delivery_id, kept.record_number, kept.is_withdrawn)
+    is distinct from (
+        excluded.content_sha256, excluded.delivery_id, excluded.record_number, excluded.is_withdrawn
+    )
+
+-- name: orphaned_responses
+-- A record that moved to another response leaves none behind.
+delete from feedback.response
+where
+    source_slug = %(source_slug)s
+    and not exists (select from feedback.record where record.response_id = response.response_id)
 
 -- name: withdrawals
 -- Who withdraws feedback withdraws the words: the redacted text goes, the original with it.

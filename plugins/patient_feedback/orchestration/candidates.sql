@@ -37,6 +37,7 @@ asked_again as (
 
 update landing.candidate_record as record
 set
+    declared_version = record.record_version,
     is_repeated_in_delivery = compared.content_rank > 1,
     is_conflicting_in_delivery = compared.content_rank = 1
     and (compared.record_rank > 1 or asked_again.record_number is not null)
@@ -45,35 +46,58 @@ left join asked_again on compared.record_number = asked_again.record_number
 where record.delivery_id = %(delivery_id)s and record.record_number = compared.record_number
 
 -- name: against_accepted
+with compared as (
+    select
+        own.record_number,
+        landed.record_state,
+        accepted.source_record_ref is not null as is_known,
+        accepted.record_version as accepted_version,
+        coalesce(accepted.content_sha256 = own.content_sha256, false) as is_same_content,
+        coalesce((accepted.delivery_id, accepted.record_number) = (own.delivery_id, own.record_number), false)
+            as is_same_record,
+        -- The source's own versions decide where it counts them, else the order of its files.
+        coalesce(
+            case
+                when own.declared_version <> accepted.record_version
+                    then own.declared_version < accepted.record_version
+                else
+                    (delivery.file_modified_at, delivery.file_name, delivery.delivery_id)
+                    < (bringer.file_modified_at, bringer.file_name, bringer.delivery_id)
+            end,
+            false
+        ) as is_older
+    from landing.record as landed
+    inner join landing.delivery on landed.delivery_id = delivery.delivery_id
+    inner join landing.candidate_record as own
+        on landed.delivery_id = own.delivery_id and landed.record_number = own.record_number
+    left join feedback.record as accepted
+        on
+            own.source_slug = accepted.source_slug
+            and own.source_record_ref = accepted.source_record_ref
+    left join landing.delivery as bringer on accepted.delivery_id = bringer.delivery_id
+    where landed.delivery_id = %(delivery_id)s
+)
+
 update landing.candidate_record as record
 set
     record_version = case
-        when accepted.source_record_ref is null then coalesce(record.record_version, 1)
-        when accepted.content_sha256 = record.content_sha256 then accepted.record_version
-        else coalesce(record.record_version, accepted.record_version + 1)
+        when not compared.is_known then coalesce(record.declared_version, 1)
+        when compared.is_same_content then compared.accepted_version
+        else coalesce(record.declared_version, compared.accepted_version + 1)
     end,
-    is_already_accepted = coalesce(accepted.content_sha256 = record.content_sha256, false)
-    and (accepted.delivery_id, accepted.record_number) <> (record.delivery_id, record.record_number),
-    -- What was accepted from this delivery before stays so, though a newer one has replaced it since.
-    is_older_than_accepted = coalesce(accepted.content_sha256 <> record.content_sha256, false)
-    and landed.record_state <> 'accepted'
-    and case
-        when record.record_version is not null then record.record_version < accepted.record_version
-        else bringer.file_modified_at > delivery.file_modified_at
-    end
-from landing.record as landed
-inner join landing.delivery on landed.delivery_id = delivery.delivery_id
-left join landing.candidate_record as own
-    on landed.delivery_id = own.delivery_id and landed.record_number = own.record_number
-left join feedback.record as accepted
-    on
-        accepted.source_slug = own.source_slug
-        and accepted.source_record_ref = own.source_record_ref
-left join landing.delivery as bringer on accepted.delivery_id = bringer.delivery_id
-where
-    landed.delivery_id = %(delivery_id)s
-    and record.delivery_id = landed.delivery_id
-    and record.record_number = landed.record_number
+    -- A state that was decided before stays, though a newer delivery has replaced the content since.
+    is_already_accepted = case compared.record_state
+        when 'accepted' then false
+        when 'duplicate'
+            then (compared.is_same_content and not compared.is_same_record)
+            or (compared.is_older and not compared.is_same_content)
+        else compared.is_same_content and not compared.is_same_record
+    end,
+    is_older_than_accepted = compared.is_older
+    and not compared.is_same_content
+    and compared.record_state in ('pending', 'set_aside')
+from compared
+where record.delivery_id = %(delivery_id)s and record.record_number = compared.record_number
 
 -- name: within_response
 with compared as (

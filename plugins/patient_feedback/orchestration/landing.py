@@ -171,6 +171,8 @@ def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], so
             delivered = read_records(cast(BinaryIO, local), source)
             received_count = _copy_records(connection, delivery_id, delivered)
     except UnreadableFileError as refusal:
+        # Of an earlier reading nothing may stand beside a count of zero.
+        connection.execute("delete from landing.record where delivery_id = %s", (delivery_id,))
         connection.execute(
             """
             update landing.delivery
@@ -269,8 +271,11 @@ def _deliveries_to_decide(
             where source_slug = %(source_slug)s
                 and (
                     delivery_state = 'landed'
-                    or (delivery_state = 'refused' and not exists (
-                        select from audit.check_result where checked_subject = delivery.delivery_id
+                    or (delivery_state = 'refused' and (
+                        not exists (
+                            select from audit.check_result where checked_subject = delivery.delivery_id
+                        )
+                        or exists (select from feedback.record where record.delivery_id = delivery.delivery_id)
                     ))
                     or (file_modified_at >= %(start)s and file_modified_at < %(end)s)
                     or exists (
