@@ -73,12 +73,22 @@ def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_r
         if current is not None and current.theme_set_id == theme_set_id:
             counts.row_count = current.theme_count
             return
+        if _put_back_in_force(connection, theme_set_id, population_count):
+            counts.row_count = _theme_count(connection, theme_set_id)
+            add_ledger_entry(
+                connection,
+                "theme_set_fitted",
+                theme_set_id,
+                task_run.run_id,
+                counts.row_count,
+                {"is_earlier_set": True},
+            )
+            return
         parameters = ThemeSettings()
         vectors = np.array([vector.to_numpy() for _, _, vector in sample], dtype=np.float32)
         model = fit([text for _, text, _ in sample], vectors.reshape(len(sample), -1), parameters)
         decisions = _decide_slugs(connection, encoder_version, current, model)
         connection.execute("update analysis.theme_set set is_current = false where is_current")
-        connection.execute("delete from analysis.theme_set where theme_set_id = %s", (theme_set_id,))
         connection.execute(
             """
             insert into analysis.theme_set (
@@ -197,6 +207,45 @@ def _current_theme_set(connection: psycopg.Connection) -> CurrentThemeSet | None
     return CurrentThemeSet(*row) if row else None
 
 
+def _put_back_in_force(connection: psycopg.Connection, theme_set_id: str, population_count: int) -> bool:
+    """Make a set of the same texts and models current again, as after a change of encoder that was taken back."""
+    if not connection.execute(
+        "select 1 from analysis.theme_set where theme_set_id = %s", (theme_set_id,)
+    ).fetchone():
+        return False
+    connection.execute("update analysis.theme_set set is_current = false where is_current")
+    connection.execute(
+        """
+        update analysis.theme_set
+        set is_current = true,
+            parameters = jsonb_set(parameters, '{population_count}', to_jsonb(%s::bigint))
+        where theme_set_id = %s
+        """,
+        (population_count, theme_set_id),
+    )
+    connection.execute(
+        """
+        update analysis.theme set theme_status = 'proposed'
+        from analysis.theme_set_member as member
+        where
+            member.theme_set_id = %s
+            and member.theme_slug = theme.theme_slug
+            and theme.theme_status = 'retired'
+        """,
+        (theme_set_id,),
+    )
+    _retire_absent(connection, theme_set_id)
+    return True
+
+
+def _theme_count(connection: psycopg.Connection, theme_set_id: str) -> int:
+    row = connection.execute(
+        "select theme_count from analysis.theme_set where theme_set_id = %s", (theme_set_id,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _population_count(connection: psycopg.Connection, encoder_version: str) -> int:
     row = connection.execute(
         "select count(*) from analysis.embedding where encoder_version = %s", (encoder_version,)
@@ -289,6 +338,10 @@ def _write_themes(
                 for position, decision in enumerate(decisions)
             ],
         )
+    _retire_absent(connection, theme_set_id)
+
+
+def _retire_absent(connection: psycopg.Connection, theme_set_id: str) -> None:
     connection.execute(
         """
         update analysis.theme set theme_status = 'retired'
