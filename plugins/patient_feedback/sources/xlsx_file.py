@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Any, BinaryIO
@@ -59,7 +60,17 @@ def _sheet_rows(stream: BinaryIO, source: Source) -> Iterator[list[Any]]:
         raise UnreadableFileError(f"The sheet '{wanted}' is a chart: name a sheet of cells.")
     # Some exporters write a size of one cell into the sheet, which would hide the rest.
     sheet.reset_dimensions()
-    return ([_plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    return _rows_until_damage(sheet.iter_rows(values_only=True))
+
+
+def _rows_until_damage(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
+    """Yield the rows' values; raise UnreadableFileError where the sheet breaks off, so that other files go on."""
+    try:
+        for row in rows:
+            yield [_plain(value) for value in row]
+    # A SyntaxError is what both parsers of XML raise.
+    except (zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, KeyError, ValueError) as error:
+        raise UnreadableFileError(f"The sheet is damaged ({type(error).__name__}).") from None
 
 
 def _records(rows: Iterator[list[Any]], header: Header) -> Iterator[DeliveredRecord]:

@@ -116,3 +116,14 @@ def test_header_only_is_no_record(source: Any, read: Any) -> None:
     records, file = read(source, workbook([["id", "comment"]]))
     assert records == []
     assert file.column_names == ("id", "comment")
+
+
+def test_damage_in_the_middle_of_a_sheet_refuses_the_file(source: Any, read: Any) -> None:
+    whole = workbook([["id", "comment"], *[[str(number), "kind"] for number in range(2000)]])
+    damaged = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(damaged, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, content[:-400] if name.endswith("sheet1.xml") else content)
+    with pytest.raises(UnreadableFileError, match="damaged"):
+        read(source, damaged.getvalue())
