@@ -13,6 +13,10 @@ class UnreadableFileError(FeedbackError):
     """A delivered file that no reader can turn into records; the delivery is refused, the rest goes on."""
 
 
+class PlaceUnavailableError(FeedbackError):
+    """A file or a place on the network is away for the moment; running again is the way out."""
+
+
 class CheckDefinitionError(FeedbackError):
     """A suite under `expectations/` that does not say what it checks."""
 

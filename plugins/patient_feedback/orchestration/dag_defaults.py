@@ -17,7 +17,7 @@ from airflow.sdk import (
     get_current_context,
 )
 
-from patient_feedback.errors import FeedbackError, WarehouseUnavailableError
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError, WarehouseUnavailableError
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun, recorded
 from patient_feedback.settings import Settings
 
@@ -36,7 +36,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
             reason="PostgreSQL was away; an unfinished transaction left nothing behind",
         ),
         RetryRule(
-            exception=[OSError],
+            exception=[PlaceUnavailableError, OSError],
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=30),
             reason="A file or a network place was away",

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from patient_feedback.orchestration.analysis import AnalysisVersions
 from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import load_sources
 from patient_feedback.warehouse.connection import connect
 
 CHANGES_OF_FEEDBACK = ("delivery_decided", "set_aside_released", "set_aside_waived", "theme_set_fitted")
 
 
 def has_deliveries_under_way(settings: Settings) -> bool:
-    """True while a delivery that landed within the last hour waits for its gate."""
+    """True while a delivery that landed within the last hour waits for its gate, and a run is there to open it.
+
+    None is for a source that is no longer declared, nor where the source's newest task has failed: waiting
+    for those would keep everybody's numbers back.
+    """
+    declared = [source.slug for source in load_sources(settings.sources_file)]
     with connect(settings, "announce_feedback") as connection:
         row = connection.execute(
             """
             select exists (
                 select from landing.delivery
-                where delivery_state = 'landed' and landed_at > now() - interval '1 hour'
+                where
+                    delivery_state = 'landed'
+                    and landed_at > now() - interval '1 hour'
+                    and source_slug = any(%(declared)s)
+                    and coalesce((
+                        select run_state from audit.pipeline_run
+                        where dag_id = 'ingest_feedback__' || source_slug
+                        order by started_at desc
+                        limit 1
+                    ), 'running') <> 'failed'
             )
-            """
+            """,
+            {"declared": declared},
         ).fetchone()
     assert row is not None
     return bool(row[0])

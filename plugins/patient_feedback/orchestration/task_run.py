@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
-from patient_feedback.errors import FeedbackError, WarehouseError, WarehouseUnavailableError
+from patient_feedback.errors import (
+    FeedbackError,
+    PlaceUnavailableError,
+    WarehouseError,
+    WarehouseUnavailableError,
+)
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
@@ -61,6 +67,11 @@ def recorded(settings: Settings, task_run: TaskRun) -> Iterator[TaskCounts]:
         failure = error
     except psycopg.Error as error:
         failure = _without_values(error)
+    except OSError as error:
+        failure = PlaceUnavailableError(
+            f"A file or a place on the network is away: {type(error).__name__}"
+            f"{f' ({os.strerror(error.errno)})' if error.errno else ''} at {_place(error)}. The task can run again."
+        )
     except Exception as error:  # noqa: BLE001 - whatever it is, its message may quote a patient
         failure = FeedbackError(
             f"Unexpected {type(error).__name__} at {_place(error)} in task {task_run.task_id}. "
