@@ -216,6 +216,9 @@ def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: di
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     project = str(settings.project_dir / "dbt_project")
+    folder = settings.home / "dbt"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     with _environment(environment):
         result = dbtRunner().invoke(
             [
@@ -228,8 +231,9 @@ def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: di
                 str(_target_path(settings, slot)),
                 "--log-path",
                 str(_log_path(settings)),
+                # A refused row is quoted in dbt's messages: they go to the file alone, never to the task's log.
                 "--log-level",
-                "warn",
+                "none",
                 "--log-level-file",
                 "info",
                 "--no-use-colors",
