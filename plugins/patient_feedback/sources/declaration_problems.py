@@ -17,6 +17,9 @@ from patient_feedback.errors import DeclarationError
 
 FieldPath = tuple[str | int, ...]
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C where it is there: DAG files are parsed over and over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -44,7 +47,7 @@ class YamlDocument:
 def read_yaml(text: str, path: Path) -> YamlDocument:
     """Return the document; raise DeclarationError with the line where it is no YAML."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
