@@ -72,6 +72,7 @@ def accept_delivery(
             changed += max(connection.execute(statements[name], parameters).rowcount, 0)
         changed += connection.execute(statements["states"], parameters).rowcount
         changed += connection.execute(statements["close_delivery"], parameters).rowcount
+        connection.execute(statements["note_decisions"], parameters)
         row = connection.execute(statements["counts"], parameters).fetchone()
         assert row is not None
         accepted_count, set_aside_count, duplicate_count, withdrawn_count = row

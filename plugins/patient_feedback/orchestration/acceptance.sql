@@ -9,8 +9,11 @@ select
     candidate.response_id,
     candidate.content_sha256,
     candidate.record_version,
+    candidate.is_conflicting_in_delivery,
     case
         when delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present then 'set_aside'
+        -- Whoever releases it: without a reference there is nothing to keep it under.
+        when candidate.response_id is null then 'set_aside'
         when candidate.is_repeated_in_delivery or candidate.is_already_accepted then 'duplicate'
         when candidate.is_withdrawn then 'withdrawn'
         else 'accepted'
@@ -24,13 +27,18 @@ select
             (delivery.file_modified_at, delivery.file_name, delivery.delivery_id)
             < (newest.file_modified_at, newest.file_name, newest.delivery_id)
     end
-    -- Nor may a lower version beside a higher one in the same delivery, unless that one is kept back.
-    or coalesce(
-        candidate.record_version < max(candidate.record_version) filter (
-            where not (delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present)
-        ) over (partition by candidate.source_record_ref),
-        false
-    ) as is_superseded
+    -- Nor may a lower version beside a higher one in the same delivery, unless that one is kept back; nor the
+    -- first of two that contradict each other, once the later one is released in its place.
+    or row_number() over (
+        partition by
+            candidate.source_record_ref,
+            delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present,
+            candidate.is_repeated_in_delivery or candidate.is_already_accepted
+        order by
+            candidate.declared_version desc nulls last,
+            candidate.is_conflicting_in_delivery desc,
+            candidate.record_number desc
+    ) > 1 as is_superseded
 from landing.record
 inner join landing.delivery on record.delivery_id = delivery.delivery_id
 inner join landing.candidate_record as candidate
@@ -429,7 +437,7 @@ where
     and not decided.is_superseded
     and not response.is_withdrawn
     and (candidate.is_blank or carried.comment_id is not null)
-order by candidate.comment_id, candidate.record_number
+order by candidate.comment_id, decided.is_conflicting_in_delivery desc, candidate.record_number
 on conflict (comment_id) do update
 set
     source_record_ref = excluded.source_record_ref,
@@ -565,6 +573,20 @@ where
 update landing.delivery
 set delivery_state = 'accepted', decided_at = now()
 where delivery_id = %(delivery_id)s and delivery_state = 'landed'
+
+-- name: note_decisions
+-- Persons' decisions are carried out now: the next run need not look at them again.
+update landing.delivery
+set decided_at = now()
+where
+    delivery_id = %(delivery_id)s
+    and exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = delivery.delivery_id
+            and set_aside.decided_at > coalesce(delivery.decided_at, '-infinity')
+            and set_aside.decided_at <= now()
+    )
 
 -- name: counts
 select

@@ -277,6 +277,12 @@ def _deliveries_to_decide(
                         )
                         or exists (select from feedback.record where record.delivery_id = delivery.delivery_id)
                     ))
+                    -- What a person released or waived since goes on with the next run.
+                    or exists (
+                        select from landing.set_aside
+                        where set_aside.delivery_id = delivery.delivery_id
+                            and set_aside.decided_at > coalesce(delivery.decided_at, '-infinity')
+                    )
                     or (file_modified_at >= %(start)s and file_modified_at < %(end)s)
                     or exists (
                         select

@@ -218,3 +218,30 @@ def test_file_that_a_changed_declaration_cannot_read_leaves_a_balanced_account(d
     desk.declare()
     desk.decide()
     assert desk.words == ["Good"]
+
+
+def test_released_record_goes_on_with_the_next_run(desk):
+    (delivery,) = desk.deliver("1.csv", ("a", "p", "", "", "Good"), ("b", "q", "", "", "Bad"))
+    desk.rows(
+        "insert into landing.set_aside (set_aside_id, delivery_id, record_number, set_aside_level, check_id, reason, "
+        f"run_id) values ('s', '{delivery}', 2, 'record', 'FB-LND-999', 'test', 'run') returning 1"
+    )
+    desk.decide([delivery])
+    assert desk.words == ["Good"]
+    assert desk.decide() == []
+    desk.rows(
+        "update landing.set_aside set set_aside_state = 'released', decided_by = 'Ada', decision_reason = 'seen', "
+        "decided_at = now() returning 1"
+    )
+    assert desk.decide() == [delivery]
+    assert desk.words == ["Bad", "Good"]
+    assert desk.decide() == []
+
+
+def test_contradicting_record_that_is_released_takes_the_place_of_the_first(desk):
+    (delivery,) = desk.deliver(
+        "1.csv", ("a", "p", "", "", "Good"), ("a", "p", "", "", "Bad"), ("", "q", "", "", "Nobody")
+    )
+    assert desk.account == [("1.csv", 1, "accepted"), ("1.csv", 2, "accepted"), ("1.csv", 3, "set_aside")]
+    assert desk.words == ["Bad"]
+    again_unchanged(desk, [delivery])
