@@ -46,3 +46,12 @@ def test_unknown_database_is_refused_in_a_sentence(warehouse: Settings) -> None:
     with pytest.raises(WarehouseError, match="make status"):
         with connect(dataclasses.replace(warehouse, db_name="nowhere"), "test"):
             pass
+
+
+def test_engineer_sees_deliveries_but_no_delivered_line_of_column_names(warehouse: Settings) -> None:
+    """A file without column names has its first record in their place."""
+    with connect(warehouse, "test", Role.ENGINEER) as connection:
+        connection.execute("select delivery_id, delivery_state, refusal_reason from landing.delivery")
+        for column in ("column_names", "unknown_columns"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(f"select {column} from landing.delivery")
