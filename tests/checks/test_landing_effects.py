@@ -120,13 +120,38 @@ def test_released_or_waived_record_is_not_set_aside_again(
     ]
 
 
+@pytest.mark.parametrize("given", ["decided_by = 'auditor'", "decision_reason = 'read by eye'"])
+def test_decision_without_who_or_why_is_refused(warehouse, land, execute, given):
+    land(warehouse, DELIVERY, 6)
+    execute(warehouse, TOO_WIDE)
+    _judge(warehouse)
+    with pytest.raises(psycopg.errors.RaiseException, match="needs who and why"):
+        execute(warehouse, f"update landing.set_aside set set_aside_state = 'released', {given}")
+
+
+def test_decision_is_an_entry_of_the_ledger_with_its_person(warehouse, land, execute):
+    land(warehouse, DELIVERY, 6)
+    execute(warehouse, TOO_WIDE)
+    _judge(warehouse)
+    execute(
+        warehouse,
+        "update landing.set_aside set set_aside_state = 'released', decided_by = 'Ada', decision_reason = 'seen'",
+    )
+    assert execute(
+        warehouse,
+        "select action, actor, details ->> 'check_id', decided_at is not null from audit.ledger "
+        "join landing.set_aside on subject = set_aside_id",
+    ) == [("set_aside_released", "Ada", "FB-LND-022", True)]
+
+
 def test_decision_is_kept_after_the_defect_was_mended(warehouse, land, execute):
     land(warehouse, DELIVERY, 6)
     execute(warehouse, TOO_WIDE)
     _judge(warehouse)
     execute(
         warehouse,
-        "update landing.set_aside set set_aside_state = 'released'",
+        "update landing.set_aside set set_aside_state = 'released', decided_by = 'auditor', "
+        "decision_reason = 'read by eye'",
         "update landing.record set defects = '{}'",
     )
     _judge(warehouse)
@@ -142,7 +167,9 @@ def test_record_released_for_one_check_stays_back_for_another(warehouse, land, e
     )
     _judge(warehouse)
     execute(
-        warehouse, "update landing.set_aside set set_aside_state = 'released' where check_id = 'FB-LND-022'"
+        warehouse,
+        "update landing.set_aside set set_aside_state = 'released', decided_by = 'auditor', "
+        "decision_reason = 'read by eye' where check_id = 'FB-LND-022'",
     )
     _judge(warehouse)
     assert states(warehouse)[4] == "set_aside"
@@ -165,7 +192,11 @@ def test_refusal_is_taken_back_once_it_is_waived(warehouse, land, execute, state
     land(warehouse, DELIVERY, 3)
     execute(warehouse, MISSING_COLUMN)
     _judge(warehouse)
-    execute(warehouse, "update landing.set_aside set set_aside_state = 'waived'")
+    execute(
+        warehouse,
+        "update landing.set_aside set set_aside_state = 'waived', decided_by = 'auditor', "
+        "decision_reason = 'an old export'",
+    )
     assert not _judge(warehouse).is_refused
     assert set(states(warehouse).values()) == {"pending"}
     assert execute(warehouse, "select delivery_state, refusal_reason from landing.delivery") == [
