@@ -37,6 +37,15 @@ GENERAL_WORDS = frozenset(
     """.split()  # noqa: SIM905 (a word list reads better)
 )
 """Words that say little about any theme, beyond the stop lists."""
+VERDICT_WORDS = frozenset(
+    """
+    absolutely amazing best better brilliant class complaint complaints efficient everything excellent expected
+    experience fantastic fault faults fine good great happy honest honestly improve improved improvement job
+    lovely nice nothing overall perfect perfection pleased problem problems satisfactory satisfied service
+    services spot superb true truth work wonderful
+    """.split()  # noqa: SIM905
+)
+"""Words that praise, blame or wave aside without saying what: a theme that has no others is about no one subject."""
 
 SUFFIXES = (
     "ingly",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from patient_feedback.themes.content import is_contentless
 from patient_feedback.themes.naming import name_themes
 
-THEME_MODEL_VERSION = "kmeans-1.0.0"
+THEME_MODEL_VERSION = "kmeans-1.1.0"
 """Changes whenever the same sample would give other themes."""
 
 

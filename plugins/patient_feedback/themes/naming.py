@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patient_feedback.themes.content import content_phrases, stem
+from patient_feedback.themes.content import VERDICT_WORDS, content_phrases, stem
 
 KEYWORD_COUNT = 10
 LABEL_PHRASES = 3
@@ -19,12 +19,18 @@ WEAK_SCORE = 0.3
 """A third phrase that scores below this share of the theme's best one stays out of the label."""
 PAIR_FACTOR = 1.4
 """A pair says more than a word: it wins where it stands in more than 1 / 1.4 of the word's members."""
+VERDICT_PHRASES = 2
+"""A theme whose first phrases, this many, are all verdicts ("good", "nothing") has no subject of its own ..."""
+GENERAL_PREFIX = "General: "
+"""... and says so at the start of its label; any other theme's label leaves verdicts out."""
+VERDICT_STEMS = frozenset(stem(word) for word in VERDICT_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeName:
     label: str
-    """For people, in title case: "Waiting Time, Hours"; unlike that of any other theme of the fit."""
+    """For people, in title case: "Waiting Time, Hours", or "General: Everything, Good" where the theme has no
+    subject of its own; unlike that of any other theme of the fit."""
     keywords: tuple[str, ...]
     """Best first, at most `KEYWORD_COUNT`, lower case."""
 
@@ -83,18 +89,31 @@ def _distinct_labels(
     """Return a label for each theme; of two with one label the larger keeps it, the other adds a word."""
     labels: dict[int, str] = {}
     for theme in sorted(range(len(ranked)), key=lambda theme: (-sizes[theme], theme)):
-        phrases = _label_phrases(ranked[theme])
-        rest = [phrase for phrase, _ in ranked[theme] if phrase not in phrases]
-        label = _label(phrases, shown)
+        scored = ranked[theme]
+        subjects = [one for one in scored if not _is_verdict(one[0])]
+        is_general = (
+            not subjects
+            or all(_is_verdict(phrase) for phrase, _ in scored[:VERDICT_PHRASES])
+            or subjects[0][1] < WEAK_SCORE * scored[0][1]
+        )
+        named = scored if is_general else subjects
+        prefix = GENERAL_PREFIX if is_general and scored else ""
+        phrases = _label_phrases(named)
+        rest = [phrase for phrase, _ in named if phrase not in phrases]
+        label = prefix + _label(phrases, shown)
         while label in labels.values() and rest:
             phrases.append(rest.pop(0))
-            label = _label(phrases, shown)
+            label = prefix + _label(phrases, shown)
         plain, number = label, 2
         while label in labels.values():
             label = f"{plain} ({number})"
             number += 1
         labels[theme] = label
     return [labels[theme] for theme in range(len(ranked))]
+
+
+def _is_verdict(phrase: str) -> bool:
+    return all(word in VERDICT_STEMS for word in phrase.split())
 
 
 def _label_phrases(scored: Sequence[tuple[str, float]]) -> list[str]:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from patient_feedback.themes.naming import name_themes
+
+
+def labels(*themes: list[str]) -> list[str]:
+    """Return the labels of themes that are given by their members."""
+    texts = [text for members in themes for text in members]
+    memberships = [theme for theme, members in enumerate(themes) for _ in members]
+    return [name.label for name in name_themes(texts, memberships, len(themes), ("en",))]
+
+
+PARKING = ["Parking and barrier", "Excellent parking, barrier", "Excellent parking by the barrier"]
+PRAISE = ["Everything perfect", "Everything was perfect", "Perfect, everything"]
+
+
+def test_label_of_a_subject_leaves_praise_out() -> None:
+    [parking, _] = labels(PARKING * 4, ["Noise at night"] * 12)
+    assert parking == "Barrier, Parking"
+
+
+def test_theme_that_only_praises_says_that_it_is_general() -> None:
+    _, praise = labels(PARKING * 4, PRAISE * 4)
+    assert praise == "General: Everything, Perfect"
+
+
+def test_rare_subject_does_not_name_a_theme_that_mostly_praises() -> None:
+    _, praise = labels(PARKING * 4, [*["Perfect"] * 40, *["Physiotherapy"] * 4])
+    assert praise.startswith("General: Perfect")
+
+
+def test_general_themes_of_the_same_words_get_labels_of_their_own() -> None:
+    _, one, other = labels(PARKING * 8, PRAISE * 4, PRAISE * 3)
+    assert one != other
+    assert all(label.startswith("General: ") for label in (one, other))
+
+
+def test_theme_without_any_word_is_called_other() -> None:
+    assert labels(["12345"] * 4, PARKING)[0] == "Other"
