@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from patient_feedback.contract import AnswerState, QuestionIntent, stable_id
+from patient_feedback.contract import Answer, AnswerState, Comment, QuestionIntent, stable_id
 from patient_feedback.sources.dates import DateFact, DateReading
 from patient_feedback.sources.declaration import (
     LANGUAGE_PATTERN,
@@ -76,30 +76,6 @@ _YES_NO = {
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateAnswer:
-    instrument_slug: str
-    instrument_version: str
-    item_slug: str
-    value_number: float | None
-    value_code: str | None
-    answer_state: AnswerState
-    is_documented: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateComment:
-    comment_id: str | None
-    question_slug: str
-    question_intent: QuestionIntent
-    is_question_declared: bool
-    comment_text: str
-    is_blank: bool
-    has_control_character: bool
-    has_markup: bool
-    has_formula_start: bool
-
-
-@dataclass(frozen=True, slots=True)
 class MappedRecord:
     """One delivered record as typed candidates; the row methods give tuples in the order of the constants.
 
@@ -126,8 +102,8 @@ class MappedRecord:
     unmapped_fields: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    answers: tuple[CandidateAnswer, ...] = ()
-    comments: tuple[CandidateComment, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
     def record_row(self, delivery_id: str) -> tuple[Any, ...]:
         return (
@@ -327,7 +303,7 @@ class _Row:
             number = int(found[1]) if found and found[1] and found[1].isdecimal() else None
         return DateFact(record_number, response_ref, service_slug, self.name(submitted.column), number)
 
-    def answer(self, answer: AnswerField) -> CandidateAnswer:
+    def answer(self, answer: AnswerField) -> Answer:
         text = self.text(answer.column)
         key = loose_key(text or "")
         number: float | None = None
@@ -347,11 +323,9 @@ class _Row:
             scale = answer.number
             is_documented = number is not None and scale is not None and scale.min <= number <= scale.max
             number = number if is_documented else None
-        return CandidateAnswer(
-            answer.instrument, answer.version, answer.item, number, code, state, is_documented
-        )
+        return Answer(answer.instrument, answer.version, answer.item, number, code, state, is_documented)
 
-    def comments(self, comments: list[CommentField], response_id: str | None) -> Iterator[CandidateComment]:
+    def comments(self, comments: list[CommentField], response_id: str | None) -> Iterator[Comment]:
         taken: set[str] = set()
         for declared in comments:
             if declared.optional and declared.column not in self._payload:
@@ -363,7 +337,7 @@ class _Row:
             while slug in taken:
                 slug = f"{slug}_again"
             taken.add(slug)
-            yield CandidateComment(
+            yield Comment(
                 comment_id=stable_id(response_id, slug) if response_id else None,
                 question_slug=slug,
                 question_intent=intent,
