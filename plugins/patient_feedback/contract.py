@@ -1,7 +1,8 @@
 """The feedback contract: the frozen records that every source is turned into.
 
 One response (a survey return, review, complaint, message) has zero or more answers to closed
-questions and zero or more comments; `sources.mapping.MappedRecord` carries what one record says of them. Ids derive from the source's own references, so that the
+questions and zero or more comments; `sources.mapping.MappedRecord` carries what one
+record says of them. Ids derive from the source's own references, so that the
 same input gives the same ids in every run.
 """
 
