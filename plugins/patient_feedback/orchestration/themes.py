@@ -312,7 +312,10 @@ def _write_themes(
         cursor.executemany(
             """
             insert into analysis.theme as kept (theme_slug, theme_label) values (%s, %s)
-            on conflict (theme_slug) do update set theme_status = 'proposed' where kept.theme_status = 'retired'
+            on conflict (theme_slug) do update
+            set theme_status = 'proposed', theme_label = excluded.theme_label
+            -- A label that people approved is theirs; a proposed one follows the theme's words.
+            where kept.theme_status in ('proposed', 'retired')
             """,
             [(decision.slug, label) for decision, label in zip(decisions, model.labels, strict=True)],
         )

@@ -155,6 +155,7 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
     response_ref = (mapping.response_ref and row.name(mapping.response_ref.column)) or record_ref
     response_id = stable_id(source.slug, response_ref) if record_ref and response_ref else None
     respondent_ref = row.name(mapping.respondent_ref.column) if mapping.respondent_ref else None
+    respondent_id = pseudonymise(respondent_ref) if respondent_ref else None
     service = row.place("service", mapping.service)
     is_line_read = Defect.UNREADABLE_LINE not in record.defects
     return MappedRecord(
@@ -162,13 +163,14 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
         source_slug=source.slug,
         source_record_ref=record_ref,
         response_id=response_id,
-        response_ref=response_ref,
+        # Where the source names a response by its person, the person's reference goes no further.
+        response_ref=respondent_id if respondent_ref == response_ref else response_ref,
         content_sha256=_content_sha256(record, source),
         record_version=row.version(source),
         is_withdrawn=row.is_withdrawn(source),
         defects=record.defects,
         date_fact=row.date_fact(record.record_number, source, response_ref, service[0]),
-        respondent_id=pseudonymise(respondent_ref) if respondent_ref else None,
+        respondent_id=respondent_id,
         organisation=row.place("organisation", mapping.organisation),
         site=row.place("site", mapping.site),
         service=service,

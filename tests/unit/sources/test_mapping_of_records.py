@@ -110,7 +110,7 @@ def test_ids_derive_from_the_sources_own_references(declare: Any) -> None:
     source = declare({"response_ref": "respondent", "respondent_ref": "respondent"})
     row = mapped(source, {"id": " c1 ", "respondent": "r9", "comment": "kind"})
     response_id = stable_id("ward_survey", "r9")
-    assert (row.source_record_ref, row.response_ref, row.response_id) == ("c1", "r9", response_id)
+    assert (row.source_record_ref, row.response_ref, row.response_id) == ("c1", "hash of r9", response_id)
     assert row.comments[0].comment_id == stable_id(response_id, "what_was_good")
     assert row.respondent_id == "hash of r9"
     alone = mapped(source, {"id": "c2", "respondent": "", "comment": "kind"})
