@@ -54,6 +54,15 @@ def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> 
                             (select feedback_ledger_id from audit.publication where is_current), 0
                         )
                 )
+                -- Read or assigned since: by a run that was killed before it published.
+                or exists (
+                    select from analysis.sentiment
+                    where scored_at > (select published_at from audit.publication where is_current)
+                )
+                or exists (
+                    select from analysis.theme_assignment
+                    where assigned_at > (select published_at from audit.publication where is_current)
+                )
                 or exists (
                     select
                     from feedback.comment
