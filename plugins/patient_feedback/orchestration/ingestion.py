@@ -43,17 +43,13 @@ def check_and_accept(
     """
     totals = {"accepted_count": 0, "set_aside_count": 0, "duplicate_count": 0, "withdrawn_count": 0}
     check_count = failed_check_count = 0
+    redact = _redaction(settings, source)
     for delivery_id in delivery_ids:
         with connect(settings, "check_and_accept") as alone:
             lock_delivery(alone, delivery_id)
             outcomes = _check(settings, source, delivery_id, task_run)
             accepted = accept_delivery(
-                settings,
-                source,
-                delivery_id,
-                task_run.run_id,
-                _redaction(settings, source),
-                REDACTION_VERSION,
+                settings, source, delivery_id, task_run.run_id, redact, REDACTION_VERSION
             )
         check_count += len(outcomes)
         failed_check_count += sum(outcome.outcome != "passed" for outcome in outcomes)

@@ -138,18 +138,22 @@ def publish_marts(
 def write_data_dictionary(settings: Settings) -> Path:
     """Write what every published table and column means as one page that fetches nothing; return its path."""
     with connect(settings, "write_data_dictionary") as connection:
-        row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
-    if row is None:
+        slot = _published_slot(connection)
+    if slot is None:
         raise GateError("Nothing is published yet: `make run` first, then `make docs`.")
-    _invoke_dbt(settings, row[0], ["docs", "generate", "--static"], {})
+    _invoke_dbt(settings, slot, ["docs", "generate", "--static"], {})
     page = settings.home / "data_dictionary.html"
-    shutil.copyfile(_target_path(settings, row[0]) / "static_index.html", page)
+    shutil.copyfile(_target_path(settings, slot) / "static_index.html", page)
     return page
 
 
-def _candidate_slot(connection: psycopg.Connection) -> str:
+def _published_slot(connection: psycopg.Connection) -> str | None:
     row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
-    return SLOTS[1] if row and row[0] == SLOTS[0] else SLOTS[0]
+    return str(row[0]) if row else None
+
+
+def _candidate_slot(connection: psycopg.Connection) -> str:
+    return SLOTS[1] if _published_slot(connection) == SLOTS[0] else SLOTS[0]
 
 
 def _target_path(settings: Settings, slot: str) -> Path:
