@@ -128,6 +128,7 @@ def assign_themes(settings: Settings, counts: TaskCounts) -> None:
     import numpy as np
     from pgvector.psycopg import register_vector
 
+    from patient_feedback.themes.assign import ThemeCentres
     from patient_feedback.themes.assign import assign_themes as assign
 
     with connect(settings, "assign_themes") as connection:
@@ -145,6 +146,7 @@ def assign_themes(settings: Settings, counts: TaskCounts) -> None:
         ).fetchall()
     slugs = [slug for slug, _ in members]
     centroids = np.array([centroid.to_numpy() for _, centroid in members], dtype=np.float32)
+    centres = ThemeCentres.plain(centroids, threshold)
     count, after = 0, ""
     while True:
         with connect(settings, "assign_themes") as connection:
@@ -180,7 +182,7 @@ def assign_themes(settings: Settings, counts: TaskCounts) -> None:
                 counts.row_count = count
                 return
             vectors = np.array([vector.to_numpy() for _, _, vector in rows], dtype=np.float32)
-            positions, confidences = assign([text for _, text, _ in rows], vectors, centroids, threshold)
+            found = assign([text for _, text, _ in rows], vectors, centres)
             with (
                 connection.cursor() as cursor,
                 cursor.copy(
@@ -188,7 +190,9 @@ def assign_themes(settings: Settings, counts: TaskCounts) -> None:
                     "from stdin"
                 ) as copy,
             ):
-                for (sha256, _, _), position, confidence in zip(rows, positions, confidences, strict=True):
+                for (sha256, _, _), position, confidence in zip(
+                    rows, found.themes, found.confidences, strict=True
+                ):
                     slug = slugs[position] if position >= 0 else None
                     copy.write_row((sha256, theme_set_id, slug, float(confidence)))
             count += len(rows)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from patient_feedback.themes.assign import ThemeCentres
 from patient_feedback.themes.content import is_contentless
-from patient_feedback.themes.naming import name_themes
+from patient_feedback.themes.naming import LabelProposer, name_themes
+from patient_feedback.themes.space import ThemeSpace, plain_space
 
 THEME_MODEL_VERSION = "kmeans-1.1.0"
 """Changes whenever the same sample would give other themes."""
@@ -37,27 +40,63 @@ class ThemeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ThemeModel:
-    """Themes in order of size, largest first; every field but `threshold` has one entry a theme."""
+class SubthemeModel:
+    """The finer themes within one theme, largest first; none where it is not divided."""
 
     centroids: NDArray[np.float32]
-    """Unit vectors, shape (themes, dimensions)."""
+    """Unit vectors of the theme space, shape (subthemes, space.dimensions)."""
     labels: tuple[str, ...]
+    """Unlike every other label of the set."""
+    keywords: tuple[tuple[str, ...], ...]
+    exemplars: tuple[tuple[int, ...], ...]
+    member_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeModel:
+    """Themes in order of size, largest first; the fields up to `subthemes` have one entry a theme."""
+
+    centroids: NDArray[np.float32]
+    """Unit vectors of the theme space, shape (themes, space.dimensions)."""
+    labels: tuple[str, ...]
+    """Unlike every other label of the set."""
     keywords: tuple[tuple[str, ...], ...]
     exemplars: tuple[tuple[int, ...], ...]
     """Positions in the fitted texts of the most typical members, best first."""
     member_counts: tuple[int, ...]
+    subthemes: tuple[SubthemeModel, ...]
+    space: ThemeSpace
     threshold: float
-    """Cosine similarity below which a comment is unassigned."""
+    """Confidence below which a comment is unassigned."""
+    criterion: dict[str, Any]
+    """Why there are this many themes: the rule, in words, and the numbers that it met."""
+    mean_similarity: float
+    """Mean confidence of the fitted texts that name a subject."""
+    unassigned_share: float
+    """Share of all fitted texts that the set leaves unassigned."""
+
+    @property
+    def centres(self) -> ThemeCentres:
+        """What an assignment needs."""
+        finer = tuple(one.centroids for one in self.subthemes)
+        return ThemeCentres(self.space, self.centroids, self.threshold, finer)
 
 
 def fit_themes(
-    texts: Sequence[str], embeddings: NDArray[np.float32], settings: ThemeSettings | None = None
+    texts: Sequence[str],
+    embeddings: NDArray[np.float32],
+    settings: ThemeSettings | None = None,
+    *,
+    topic_weights: NDArray[np.float32] | None = None,  # noqa: ARG001
+    topic_labels: Sequence[str] | None = None,  # noqa: ARG001
+    propose_label: LabelProposer | None = None,  # noqa: ARG001
 ) -> ThemeModel:
     """Return the themes of a sample of distinct redacted texts; none where too few of them have a subject.
 
-    `embeddings` has shape (texts, dimensions), unit length. The result does not depend on the
-    order of the texts nor on the number of processors. Raises ValueError where the shapes differ.
+    `embeddings` has shape (texts, dimensions), unit length. `topic_weights`, shape (dimensions,
+    topics), are the linear topic readers of the encoder that made them, `topic_labels` their names.
+    The result does not depend on the order of the texts nor on the number of processors. Raises
+    ValueError where the shapes differ.
     """
     settings = settings or ThemeSettings()
     if len(texts) != len(embeddings):
@@ -68,7 +107,19 @@ def fit_themes(
     )
     count = theme_count(len(used), settings)
     if count == 0:
-        return ThemeModel(np.zeros((0, embeddings.shape[1]), np.float32), (), (), (), (), 0.0)
+        return ThemeModel(
+            centroids=np.zeros((0, embeddings.shape[1]), np.float32),
+            labels=(),
+            keywords=(),
+            exemplars=(),
+            member_counts=(),
+            subthemes=(),
+            space=plain_space(embeddings.shape[1]),
+            threshold=0.0,
+            criterion={"rule": "too few texts with a subject", "text_count": len(used)},
+            mean_similarity=0.0,
+            unassigned_share=1.0,
+        )
     vectors = np.ascontiguousarray(embeddings[used], dtype=np.float32)
     centroids = _cluster(vectors, count, settings)
     similarities = vectors @ centroids.T
@@ -79,6 +130,7 @@ def fit_themes(
     rank = np.argsort(order, kind="stable")
     nearest, sizes = rank[nearest], sizes[order]
     sample = [texts[i] for i in used]
+    threshold = float(np.quantile(best, settings.unassigned_share))
     names = name_themes(sample, nearest.tolist(), len(order), settings.languages)
     return ThemeModel(
         centroids=centroids[order],
@@ -89,7 +141,13 @@ def fit_themes(
             for theme in range(len(order))
         ),
         member_counts=tuple(int(size) for size in sizes),
-        threshold=float(np.quantile(best, settings.unassigned_share)),
+        subthemes=(SubthemeModel(np.zeros((0, embeddings.shape[1]), np.float32), (), (), (), ()),)
+        * len(order),
+        space=plain_space(embeddings.shape[1]),
+        threshold=threshold,
+        criterion={"rule": "square root of the texts", "text_count": len(used)},
+        mean_similarity=float(best.mean()),
+        unassigned_share=1.0 - int((best >= threshold).sum()) / len(texts),
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from patient_feedback.themes.content import VERDICT_WORDS, content_phrases, stem
 
@@ -24,6 +25,14 @@ VERDICT_PHRASES = 2
 GENERAL_PREFIX = "General: "
 """... and says so at the start of its label; any other theme's label leaves verdicts out."""
 VERDICT_STEMS = frozenset(stem(word) for word in VERDICT_WORDS)
+
+
+class LabelProposer(Protocol):
+    """Something that proposes a theme's label, such as a language model in the house; none is shipped."""
+
+    def __call__(self, keywords: Sequence[str], exemplars: Sequence[str]) -> str | None:
+        """Return a label from a theme's keywords and redacted exemplars, or None to keep its own words."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

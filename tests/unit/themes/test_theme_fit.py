@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from patient_feedback.themes.assign import UNASSIGNED, assign_themes
+from patient_feedback.themes.assign import UNASSIGNED, ThemeCentres, assign_themes
 from patient_feedback.themes.fit import ThemeModel, ThemeSettings, fit_themes, theme_count
 from patient_feedback.themes.match import match_themes
 from patient_feedback.themes.sample import sample_texts
@@ -71,7 +72,7 @@ def test_exemplars_are_members_of_their_theme(
     fitted: tuple[list[str], NDArray[np.float32], ThemeModel],
 ) -> None:
     texts, vectors, model = fitted
-    themes, _ = assign_themes(texts, vectors, model.centroids, 0.0)
+    themes = assign_themes(texts, vectors, replace(model.centres, threshold=0.0)).themes
     for theme, exemplars in enumerate(model.exemplars):
         assert exemplars
         assert {int(themes[i]) for i in exemplars} == {theme}
@@ -95,8 +96,8 @@ def test_slugs_survive_a_refit_on_nine_tenths_of_the_data(
     refit = fit_themes([texts[i] for i in kept], vectors[kept], ThemeSettings(texts_per_squared_theme=12.0))
     decisions = decide_slugs(refit.labels, refit.centroids, slugs, model.centroids, set(slugs))
     assert sorted(decision.slug for decision in decisions) == slugs
-    themes, _ = assign_themes(texts, vectors, refit.centroids, 0.0)
-    before, _ = assign_themes(texts, vectors, model.centroids, 0.0)
+    themes = assign_themes(texts, vectors, replace(refit.centres, threshold=0.0)).themes
+    before = assign_themes(texts, vectors, replace(model.centres, threshold=0.0)).themes
     assert [decisions[i].slug for i in themes] == [slugs[i] for i in before]
 
 
@@ -106,18 +107,18 @@ def test_comment_unlike_every_theme_is_unassigned(
     _, _, model = fitted
     stranger = np.zeros((1, DIMENSIONS), np.float32)
     stranger[0, -1] = 1.0
-    themes, confidence = assign_themes(["Zebras"], stranger, model.centroids, model.threshold)
-    assert themes[0] == UNASSIGNED
-    assert confidence[0] < model.threshold
+    found = assign_themes(["Zebras"], stranger, model.centres)
+    assert found.themes[0] == UNASSIGNED
+    assert found.confidences[0] < model.threshold
 
 
 @pytest.mark.parametrize("text", ["Nothing.", "N/A", "no comment", "[PERSON]", "", "Can’t think of anything"])
 def test_contentless_comment_is_unassigned_however_near_its_vector(
     fitted: tuple[list[str], NDArray[np.float32], ThemeModel], text: str
 ) -> None:
-    _, _, model = fitted
-    themes, confidence = assign_themes([text], model.centroids[:1], model.centroids, model.threshold)
-    assert (themes[0], confidence[0]) == (UNASSIGNED, 0.0)
+    _, vectors, model = fitted
+    found = assign_themes([text], vectors[:1], model.centres)
+    assert (found.themes[0], found.confidences[0]) == (UNASSIGNED, 0.0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -125,8 +126,17 @@ def test_few_texts_give_no_themes(count: int) -> None:
     texts, vectors = comments(1)
     model = fit_themes(texts[:count], vectors[:count])
     assert model.labels == ()
-    themes, _ = assign_themes(texts, vectors, model.centroids, model.threshold)
+    themes = assign_themes(texts, vectors, model.centres).themes
     assert set(themes.tolist()) == {UNASSIGNED}
+
+
+def test_kept_centres_assign_alike(fitted: tuple[list[str], NDArray[np.float32], ThemeModel]) -> None:
+    texts, vectors, model = fitted
+    kept = ThemeCentres.from_bytes(model.centres.to_bytes())
+    before, after = assign_themes(texts, vectors, model.centres), assign_themes(texts, vectors, kept)
+    np.testing.assert_array_equal(after.themes, before.themes)
+    np.testing.assert_array_equal(after.subthemes, before.subthemes)
+    np.testing.assert_array_equal(after.confidences, before.confidences)
 
 
 def test_contentless_texts_alone_give_no_themes() -> None:
