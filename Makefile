@@ -1,6 +1,6 @@
 # The commands of the project; each is a thin call of `patient-feedback`. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status psql docs test lint requirements train
+.PHONY: help setup setup-tests run stop status psql docs test lint requirements train bench-language
 SHELL := /bin/sh
 CLI := .venv/bin/patient-feedback
 ROLE ?= analyst
@@ -40,3 +40,7 @@ requirements: setup-tests ## compile requirements*.in into pinned requirements*.
 
 train: setup ## train the heads for sentiment and topics: make train LABELLED=path/to/labelled.csv
 	@$(CLI) train --labelled "$(LABELLED)"
+
+bench-language: ## measure the language part against its peers: make bench-language [ARGS="--quick"] (see benchmarks/README.md)
+	@scripts/set_up.sh bench
+	@.venv-bench/bin/python -m benchmarks.language $(ARGS)

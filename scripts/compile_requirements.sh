@@ -16,3 +16,6 @@ runtime=$($uv pip compile requirements.in --python-version 3.11 --excludes "$wit
 development=$($uv pip compile requirements-dev.in --constraints requirements.txt --python-version 3.11 \
     --excludes "$without_torch" --no-header --no-annotate --quiet)
 { header requirements-dev.in; echo "$development"; } >requirements-dev.txt
+benchmark=$($uv pip compile requirements-bench.in --constraints requirements.txt --python-version 3.11 \
+    --excludes "$without_torch" --no-header --no-annotate --quiet)
+{ header requirements-bench.in; echo "$benchmark"; } >requirements-bench.txt

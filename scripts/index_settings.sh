@@ -1,6 +1,6 @@
 # Sourced: hands pip's own settings on to uv, which does not read them.
 pip_setting() {
-    .venv/bin/python -m pip config list 2>/dev/null |
+    "${venv:-.venv}/bin/python" -m pip config list 2>/dev/null |
         sed -n "s/^\(:env:\.\|global\.\|install\.\)$1='\(.*\)'\$/\2/p" | head -n 1
 }
 if [ -z "${UV_FIND_LINKS:-}" ]; then
