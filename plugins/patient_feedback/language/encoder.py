@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patient_feedback.errors import ModelError
+from patient_feedback.language.adapter_weights import find_adapter, merge_adapter
 from patient_feedback.settings import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Encoder(Protocol):
 
     @property
     def version(self) -> str:
-        """Name and first hex digits of the weights' SHA-256, such as `all-MiniLM-L6-v2+53aa5117`."""
+        """Name and first hex digits of the weights' SHA-256, such as `all-MiniLM-L6-v2+53aa5117`.
+
+        With an adapter its name and hash follow: `all-MiniLM-L6-v2+53aa5117+feedback-0123abcd`.
+        """
 
     @property
     def dimensions(self) -> int: ...
@@ -60,6 +64,17 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return unit vectors, shape (texts, dimensions), in the order of `texts`."""
+
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the vectors of the texts, as `encode` gives them, and those of their spans.
+
+        `spans` holds for each text its (start, end) character offsets. A span's vector is the mean of
+        the tokens that begin inside it, read in the context of the whole text; a span that holds all
+        tokens of its text, or none (as beyond the model's limit), has the text's own vector. Shapes
+        (texts, dimensions) and (all spans, dimensions), spans in their order within their texts.
+        """
 
 
 class SentenceTransformerEncoder:
@@ -92,46 +107,93 @@ class SentenceTransformerEncoder:
         return self._languages
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        tokens = self._tokens(texts)
         vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        for positions, features in self._batches(texts):
-            vectors[positions] = self._forward(features)[: len(positions)]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+        for positions, features in self._batches(tokens["input_ids"]):
+            vectors[positions] = _numbers(self._forward(features)["sentence_embedding"])[: len(positions)]
+        return _unit(vectors)
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
-        """Yield (positions, model input): short texts first, every batch of a length equally wide."""
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if len(texts) != len(spans):
+            raise ValueError(f"{len(texts)} texts have {len(spans)} lists of spans.")
+        tokens = self._tokens(texts, with_offsets=True)
+        held = [
+            _tokens_in(own, offsets, len(self._prompt))
+            for own, offsets in zip(spans, tokens["offset_mapping"], strict=True)
+        ]
+        vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
+        first_row = np.concatenate([[0], np.cumsum([len(rows) for rows in held], dtype=np.int64)])
+        span_vectors = np.zeros((int(first_row[-1]), self._dimensions), dtype=np.float32)
+        for positions, features in self._batches(tokens["input_ids"]):
+            output = self._forward(features)
+            vectors[positions] = _numbers(output["sentence_embedding"])[: len(positions)]
+            states = output["token_embeddings"].float()
+            for row, text in enumerate(positions):
+                own = states[row][features["attention_mask"][row].bool()]
+                for k, inside in enumerate(held[text]):
+                    span_vectors[first_row[text] + k] = (
+                        vectors[text] if inside is None else self._after_pooling(own[inside].mean(dim=0))
+                    )
+        return _unit(vectors), _unit(span_vectors)
+
+    def _tokens(self, texts: Sequence[str], *, with_offsets: bool = False) -> dict[str, Any]:
         if not texts:
-            return
-        limit = self._model.max_seq_length or BATCH_TOKENS
-        tokenizer: Any = self._model.tokenizer
+            return {"input_ids": [], "offset_mapping": []}
+        limit = self._limit()
         prepared = [(self._prompt + text)[: limit * CHARACTERS_PER_TOKEN] for text in texts]
-        tokens = tokenizer(prepared, truncation=True, max_length=limit)["input_ids"]
-        padded = np.array([min(limit, -(-len(ids) // BUCKET_TOKENS) * BUCKET_TOKENS) for ids in tokens])
+        tokenizer: Any = self._model.tokenizer
+        options = {"return_offsets_mapping": True} if with_offsets else {}
+        tokens: dict[str, Any] = tokenizer(prepared, truncation=True, max_length=limit, **options)
+        return tokens
+
+    def _limit(self) -> int:
+        return self._model.max_seq_length or BATCH_TOKENS
+
+    def _batches(self, rows: Sequence[list[int]]) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
+        """Yield (positions, model input): short texts first, every batch of a length equally wide."""
+        lengths = np.array([len(row) for row in rows], dtype=np.int64)
+        padded = np.minimum(self._limit(), -(-lengths // BUCKET_TOKENS) * BUCKET_TOKENS)
+        tokenizer: Any = self._model.tokenizer
         for length in np.unique(padded):
             positions = np.flatnonzero(padded == length)
             width = max(1, BATCH_TOKENS // int(length))
             for start in range(0, len(positions), width):
                 chosen = positions[start : start + width]
-                batch = [prepared[i] for i in chosen] + [""] * (width - len(chosen))
+                batch = [rows[i] for i in chosen] + [rows[chosen[0]]] * (width - len(chosen))
                 yield (
                     chosen,
-                    tokenizer(
-                        batch,
-                        truncation=True,
+                    tokenizer.pad(
+                        {"input_ids": batch},
                         padding="max_length",
                         max_length=int(length),
                         return_tensors="pt",
                     ),
                 )
 
-    def _forward(self, features: dict[str, Any]) -> NDArray[np.float32]:
+    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
         import torch
 
         device = self._model.device
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.uses_bfloat16):
-            output = self._model({name: tensor.to(device) for name, tensor in features.items()})
-        result: NDArray[np.float32] = output["sentence_embedding"].float().cpu().numpy()
-        return result
+            output: dict[str, Any] = self._model(
+                {name: tensor.to(device) for name, tensor in features.items()}
+            )
+        return output
+
+    def _after_pooling(self, pooled: Any) -> NDArray[np.float32]:
+        """Take a mean of token vectors through the modules that follow the pooling."""
+        import torch
+        from sentence_transformers.models import Pooling
+
+        modules = list(self._model)
+        after = next((i + 1 for i, module in enumerate(modules) if isinstance(module, Pooling)), len(modules))
+        features: dict[str, Any] = {"sentence_embedding": pooled[None]}
+        with torch.inference_mode(), torch.autocast(self._model.device.type, enabled=False):
+            for module in modules[after:]:
+                features = module(features)
+        return _numbers(features["sentence_embedding"])[0]
 
     def _try_bfloat16(self) -> None:
         import torch
@@ -150,18 +212,23 @@ class SentenceTransformerEncoder:
 
 
 def load_encoder(
-    name: str, threads: int, languages: Collection[str] | None = None
+    name: str,
+    threads: int,
+    languages: Collection[str] | None = None,
+    *,
+    adapter: str | Path = "auto",
 ) -> SentenceTransformerEncoder:
     """Load an encoder whose weights are the published ones.
 
     `name` is `all-MiniLM-L6-v2` (it comes with a registry package) or the folder or cached name of
     any other sentence-transformers model; nothing is downloaded. `threads` is the number of threads
     that torch may use in this process. `languages` (ISO 639-1) overrides what the model's own card
-    says. Raises ModelError where the model is absent, altered, stored as pickle, or of unknown
-    languages.
+    says. `adapter` is "auto" (the shipped adapter where it was trained on these weights), "none", or
+    the folder of one. Raises ModelError where the model or adapter is absent, altered, stored as
+    pickle, of unknown languages, or the two do not belong together.
     """
     folder = _model_folder(name)
-    version = encoder_version(name)
+    version = encoder_version(name, adapter)
     if name == DEFAULT_ENCODER and (found := _weights_sha256(folder)) != DEFAULT_ENCODER_SHA256:
         raise ModelError(
             f"The weights of {name} in {folder} have SHA-256 {found}, expected {DEFAULT_ENCODER_SHA256}: "
@@ -186,15 +253,21 @@ def load_encoder(
         )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"The encoder {name} in {folder} cannot be loaded: {error}") from error
+    if chosen := find_adapter(adapter, name, _base_sha256(name)):
+        merge_adapter(model[0].auto_model, chosen)
     return SentenceTransformerEncoder(model.eval(), version, codes)
 
 
-def encoder_version(name: str) -> str:
-    """Return the version that `load_encoder(name, ...)` will have, without loading torch."""
-    if name == DEFAULT_ENCODER:
-        return f"{name}+{DEFAULT_ENCODER_SHA256[:VERSION_HEX_DIGITS]}"
-    folder = _model_folder(name)
-    return f"{Path(name).name}+{_weights_sha256(folder)[:VERSION_HEX_DIGITS]}"
+def encoder_version(name: str, adapter: str | Path = "auto") -> str:
+    """Return the version that `load_encoder` will give for the same arguments, without loading torch."""
+    base_sha256 = _base_sha256(name)
+    base = f"{Path(name).name}+{base_sha256[:VERSION_HEX_DIGITS]}"
+    chosen = find_adapter(adapter, name, base_sha256)
+    return f"{base}+{chosen.version}" if chosen else base
+
+
+def _base_sha256(name: str) -> str:
+    return DEFAULT_ENCODER_SHA256 if name == DEFAULT_ENCODER else _weights_sha256(_model_folder(name))
 
 
 def encoder_languages(name: str) -> frozenset[str]:
@@ -208,6 +281,25 @@ def encoder_languages(name: str) -> frozenset[str]:
             "(`load_encoder(..., languages=...)`), so that texts in other languages are not guessed."
         )
     return codes
+
+
+def _tokens_in(
+    spans: Sequence[tuple[int, int]], offsets: Sequence[tuple[int, int]], shift: int
+) -> list[NDArray[np.intp] | None]:
+    """Return the tokens that begin inside each span; None where the span stands for the whole text."""
+    starts = np.array([start - shift if end > start else -1 for start, end in offsets])
+    held = [np.flatnonzero((starts >= max(start, 0)) & (starts < end)) for start, end in spans]
+    return [inside if 0 < len(inside) < np.count_nonzero(starts >= 0) else None for inside in held]
+
+
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = tensor.float().cpu().numpy()
+    return result
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def _has_fast_bfloat16(model: SentenceTransformer) -> bool:
