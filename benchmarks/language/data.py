@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patient_feedback.errors import FeedbackError
-from patient_feedback.language.labelled import (
-    BLANK_TEXTS,
-    TEXT_COLUMN,
-    LabelledComments,
-    read_labelled,
-)
+from patient_feedback.language.labelled import LabelledComments, read_labelled
 
 VARIABLE = "NHS_FFT_CSV"
-TRUST_COLUMN = "Trust"
 NO_LABEL = -1
 
 
@@ -63,10 +55,7 @@ def labelled_file() -> Path:
 def read_data(path: Path) -> BenchData:
     """Read the labelled comments and their trusts; FeedbackError where columns are missing."""
     comments = read_labelled(path)
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    if TRUST_COLUMN not in rows[0]:
-        raise FeedbackError(f"{path} lacks the column {TRUST_COLUMN}: other trusts cannot be held out.")
-    kept = [row for row in rows if row[TEXT_COLUMN].strip().lower() not in BLANK_TEXTS]
-    if tuple(row[TEXT_COLUMN] for row in kept) != comments.texts:
-        raise FeedbackError(f"{path}: the rows with a trust are not the labelled rows; has the file changed?")
-    return BenchData(comments, np.array([row[TRUST_COLUMN] for row in kept]))
+    trusts = np.array(comments.organisations)
+    if len(set(comments.organisations)) < 2:
+        raise FeedbackError(f"{path} names fewer than two trusts (column Trust): none can be held out.")
+    return BenchData(comments, trusts)

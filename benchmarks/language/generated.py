@@ -27,7 +27,15 @@ PLACES = ("on Monday", "on the ward", "in the clinic", "at night", "for my mothe
 def write_generated(path: Path, count: int = 240, seed: int = 1) -> Path:
     """Write `count` comments in the format of the published file; labels follow from the words."""
     draw = random.Random(seed)
-    columns = ["Trust", "FFT question", "FFT answer", "Comment sentiment", "Not assigned", *SUBJECTS]
+    columns = [
+        "Trust",
+        "FFT categorical answer",
+        "FFT question",
+        "FFT answer",
+        "Comment sentiment",
+        "Not assigned",
+        *SUBJECTS,
+    ]
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
@@ -36,6 +44,7 @@ def write_generated(path: Path, count: int = 240, seed: int = 1) -> Path:
             thing, verdict = draw.choice(SUBJECTS[subject]), draw.choice(VERDICTS[level])
             row = dict.fromkeys(columns, "0") | {
                 "Trust": draw.choice(TRUSTS),
+                "FFT categorical answer": str(level),
                 "FFT question": draw.choice(QUESTIONS),
                 "FFT answer": f"The {thing} {verdict} {draw.choice(PLACES)}",
                 "Comment sentiment": str(level),
