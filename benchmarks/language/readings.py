@@ -10,7 +10,7 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +98,12 @@ def heads_reader(
     vectors: NDArray[np.float32],
     minimum_examples: int,
     parts: HeadParts | None = None,
+    epochs: int | None = None,
 ) -> FoldReader:
-    """Return a reader of given vectors: the heads alone, without an adapter. Seconds a fold."""
+    """Return a reader of given vectors: the heads alone, without an adapter. Seconds a fold.
+
+    `epochs` is for few comments, which the library's own number would leave unlearnt.
+    """
     parts = parts or HeadParts()
     intents = intent_columns(comments.intents) * np.float32(parts.uses_intents)
     phrases = hashed_words(comments.texts, comments.intents) * np.float32(parts.uses_words)
@@ -110,6 +114,8 @@ def heads_reader(
     def read(fold_of: NDArray[np.int64], fold: int, seed: int) -> Readings:
         learnt = np.flatnonzero(fold_of != fold)
         level_settings = fitting.LevelSettings(seed=seed)
+        if epochs is not None:
+            level_settings = replace(level_settings, epochs=epochs)
         level_weights = fit_levels(features, levels, learnt[comments.levels[learnt] >= 0], level_settings)
         topic_settings = fitting.TopicSettings(seed=seed)
         topic_weights = fit_topics(features, comments.topics[:, kept], learnt, topic_settings)

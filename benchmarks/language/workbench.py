@@ -88,7 +88,9 @@ class Workbench:
         return library_reader(self.comments, self.settings.threads)
 
     def _heads(self, parts: HeadParts) -> FoldReader:
-        return heads_reader(self.comments, self.base_vectors, self.settings.minimum_examples, parts)
+        return heads_reader(
+            self.comments, self.base_vectors, self.settings.minimum_examples, parts, self.settings.level_epochs
+        )
 
     def _read(self, name: str, reader: FoldReader, fold_of: NDArray[np.int64], seed: int) -> Readings:
         name = f"quick-{name}" if self.settings.is_quick else name
