@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from patient_feedback.checks.queries import ParameterValue
+from patient_feedback.language.answer_kind import READING_RULES_VERSION, comment_reading
+from patient_feedback.language.segments import SEGMENTS_VERSION, Span, split_segments, without_context
+from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pgvector import HalfVector
 
+    from patient_feedback.language.sentiment import SentimentReading
+
+STATEMENTS = Path(__file__).with_suffix(".sql")
 CHUNK_SIZE = 2_048
 """Texts per transaction: a killed run loses at most one chunk of work."""
+PARTITION_TEXTS = 50_000
+"""Texts per mapped task: less is one task, since each loads the models anew."""
+MOST_PARTITIONS = 256
+"""Beyond it the partitions grow: Airflow bounds how many tasks one is mapped to."""
+SEGMENTATION_VERSION = f"segments-{SEGMENTS_VERSION}"
+READING_RULES = f"{SEGMENTATION_VERSION}+answers-{READING_RULES_VERSION}"
+FORGETTING = (
+    "forget_sentiments",
+    "forget_topic_readings",
+    "forget_theme_mentions",
+    "forget_theme_assignments",
+    "forget_embeddings",
+    "forget_languages",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,28 @@ class AnalysisVersions:
     topics: str
     detector: str
     languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A range of the texts' hashes: from `start` on, below `end` where there is one."""
+
+    start: str = ""
+    end: str | None = None
+
+
+WHOLE = Partition()
+
+
+@dataclass(frozen=True, slots=True)
+class _Segments:
+    """The segments of the texts of a chunk: words and vectors, and whose they are."""
+
+    texts: list[str]
+    vectors: NDArray[np.float32]
+    owners: list[int]
+    """For each segment the row of the chunk that it belongs to."""
+    indexes: list[int]
 
 
 def versions_in_force(settings: Settings) -> AnalysisVersions:
@@ -48,95 +93,113 @@ def versions_in_force(settings: Settings) -> AnalysisVersions:
     )
 
 
-def detect_languages(settings: Settings, counts: TaskCounts) -> None:
-    """Detect the language of every text that the detector in force has not read."""
+def detect_languages(settings: Settings, counts: TaskCounts) -> list[Partition]:
+    """Detect the language of every text that the detector in force has not read.
+
+    What was read in texts that no comment holds any more is forgotten first. Returns the partitions in
+    which the texts with anything left to read can be embedded and scored.
+    """
     from patient_feedback.language import detection
 
     versions = versions_in_force(settings)
+    counts.counts["forgotten_text_count"] = forget_unsaid_texts(settings)
 
-    def read(rows: Sequence[tuple[str, str, str | None]]) -> Iterator[tuple[object, ...]]:
+    def read(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str | None]]) -> None:
         detected = detection.detect_languages(
             [text for _, text, _ in rows], [declared for _, _, declared in rows]
         )
-        for (sha256, _, _), language in zip(rows, detected, strict=True):
-            yield sha256, language.language_code, language.confidence, language.basis, versions.detector
-
-    counts.row_count = _in_chunks(
-        settings,
-        "detect_languages",
-        """
-        select comment.text_sha256, min(comment.comment_text), min(comment.declared_language_code)
-        from feedback.comment
-        left join analysis.text_language using (text_sha256)
-        where
-            comment.comment_state = 'text'
-            and comment.text_sha256 >= %(after)s
-            and text_language.detector_version is distinct from %(detector)s
-        group by comment.text_sha256
-        order by comment.text_sha256
-        limit %(chunk_size)s
-        """,
-        {"detector": versions.detector},
-        lambda connection, rows: _upsert(
+        _upsert(
             connection,
             "analysis.text_language",
             ("text_sha256", "language_code", "language_confidence", "language_basis", "detector_version"),
             ("text_sha256",),
-            read(rows),
-        ),
-    )
-
-
-def embed_comments(settings: Settings, counts: TaskCounts) -> None:
-    """Embed every text in a language of the encoder that has no vector of its version."""
-    from pgvector import HalfVector
-
-    from patient_feedback.language.encoder import load_encoder
-
-    versions = versions_in_force(settings)
-    encoder = None
-
-    def embed(connection: psycopg.Connection, rows: Sequence[tuple[str, str]]) -> None:
-        nonlocal encoder
-        if encoder is None:  # loading the weights takes seconds: only where there is something to embed
-            encoder = load_encoder(settings.encoder_name, settings.worker_threads)
-        vectors = encoder.encode([text for _, text in rows])
-        _upsert(
-            connection,
-            "analysis.embedding",
-            ("text_sha256", "encoder_version", "embedding"),
-            ("text_sha256", "encoder_version"),
             (
-                (sha256, versions.encoder, HalfVector(vector))
-                for (sha256, _), vector in zip(rows, vectors, strict=True)
+                (sha256, found.language_code, found.confidence, found.basis, versions.detector)
+                for (sha256, _, _), found in zip(rows, detected, strict=True)
             ),
         )
 
     counts.row_count = _in_chunks(
+        settings, "detect_languages", "texts_without_language", {"detector": versions.detector}, WHOLE, read
+    )
+    partitions = plan_partitions(settings, versions)
+    counts.counts["partition_count"] = len(partitions)
+    return partitions
+
+
+def forget_unsaid_texts(settings: Settings) -> int:
+    """Delete vectors and readings of texts that no comment holds any more; return how many texts had a vector.
+
+    A vector tells much of the words it was made from: who withdraws feedback withdraws it too.
+    """
+    statements = named_statements(STATEMENTS)
+    with connect(settings, "detect_languages") as connection:
+        deleted = {name: connection.execute(statements[name]).rowcount for name in FORGETTING}
+    return deleted["forget_embeddings"]
+
+
+def plan_partitions(
+    settings: Settings, versions: AnalysisVersions, partition_texts: int = PARTITION_TEXTS
+) -> list[Partition]:
+    """Cut the texts that lack a vector or a reading into ranges of about equally many; at least one range.
+
+    The ranges cover all hashes, so that a text accepted meanwhile falls into one.
+    """
+    with connect(settings, "detect_languages") as connection:
+        starts = connection.execute(
+            named_statements(STATEMENTS)["partition_starts"],
+            {
+                **_wanted(versions),
+                "languages": list(versions.languages),
+                "partition_texts": partition_texts,
+                "most_partitions": MOST_PARTITIONS,
+            },
+        ).fetchall()
+    bounds = ["", *(start for (start,) in starts[1:])]
+    return [Partition(start, end) for start, end in zip(bounds, [*bounds[1:], None], strict=True)]
+
+
+def embed_comments(settings: Settings, counts: TaskCounts, partition: Partition = WHOLE) -> None:
+    """Embed every text of the partition in a language of the encoder that has no vector of its version.
+
+    A text that speaks of several things gets a vector for each of its segments too.
+    """
+    from patient_feedback.language.encoder import load_encoder
+
+    versions = versions_in_force(settings)
+    encoder = None
+    segment_count = 0
+
+    def embed(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str, bool]]) -> None:
+        nonlocal encoder, segment_count
+        if encoder is None:  # loading the weights takes seconds: only where there is something to embed
+            encoder = load_encoder(settings.encoder_name, settings.worker_threads)
+        spans = [_several(split_segments(text, language)) for _, text, language, _ in rows]
+        vectors, segment_vectors = encoder.encode_spans([text for _, text, _, _ in rows], spans)
+        cut_again = [sha256 for sha256, _, _, is_cut_again in rows if is_cut_again]
+        for statement in ("drop_segments", "drop_theme_mentions", "drop_theme_assignments"):
+            if cut_again:
+                connection.execute(
+                    named_statements(STATEMENTS)[statement],
+                    {"encoder": versions.encoder, "hashes": cut_again},
+                )
+        hashes = [sha256 for sha256, *_ in rows]
+        _write_vectors(connection, versions.encoder, hashes, vectors, spans, segment_vectors)
+        segment_count += len(segment_vectors)
+
+    counts.row_count = _in_chunks(
         settings,
         "embed_comments",
-        """
-        select comment.text_sha256, min(comment.comment_text)
-        from feedback.comment
-        inner join analysis.text_language using (text_sha256)
-        left join analysis.embedding
-            on comment.text_sha256 = embedding.text_sha256 and embedding.encoder_version = %(encoder)s
-        where
-            comment.comment_state = 'text'
-            and comment.text_sha256 >= %(after)s
-            and text_language.language_code = any(%(languages)s)
-            and embedding.text_sha256 is null
-        group by comment.text_sha256
-        order by comment.text_sha256
-        limit %(chunk_size)s
-        """,
-        {"encoder": versions.encoder, "languages": list(versions.languages)},
+        "texts_to_embed",
+        {**_wanted(versions), "languages": list(versions.languages)},
+        partition,
         embed,
     )
+    counts.counts["segment_count"] = segment_count
 
 
-def score_comments(settings: Settings, counts: TaskCounts) -> None:
-    """Read sentiment and topics of every embedded text and intent that lacks them."""
+def score_comments(settings: Settings, counts: TaskCounts, partition: Partition = WHOLE) -> None:
+    """Read sentiment, kind of answer and topics of every embedded text and intent of the partition that lacks them."""
     import numpy as np
 
     from patient_feedback.language.sentiment import load_sentiment_model
@@ -148,27 +211,31 @@ def score_comments(settings: Settings, counts: TaskCounts) -> None:
 
     def score(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str, HalfVector]]) -> None:
         vectors = np.array([vector.to_numpy() for _, _, _, vector in rows], dtype=np.float32)
+        keys = [(sha256, intent) for sha256, intent, _, _ in rows]
         intents = [intent for _, intent, _, _ in rows]
         texts = [text for _, _, text, _ in rows]
-        keys = [(sha256, intent) for sha256, intent, _, _ in rows]
-        _upsert(
-            connection,
-            "analysis.sentiment",
-            (
-                "text_sha256",
-                "question_intent",
-                "sentiment_model_version",
-                "encoder_version",
-                "sentiment_label",
-                "sentiment_score",
-                "sentiment_confidence",
-            ),
-            ("text_sha256", "question_intent", "sentiment_model_version"),
-            (
-                (*key, versions.sentiment, versions.encoder, reading.label, reading.score, reading.confidence)
-                for key, reading in zip(keys, sentiment_model.score(vectors, intents, texts), strict=True)
-            ),
+        segments = _segments_of(connection, versions.encoder, rows)
+        # A model is not asked about nothing: many chunks of short comments have no segments.
+        parts = (
+            sentiment_model.score(
+                without_context(segments.vectors, vectors[segments.owners]),
+                [intents[owner] for owner in segments.owners],
+                segments.texts,
+            )
+            if segments.texts
+            else []
         )
+        part_scores: list[list[float]] = [[] for _ in rows]
+        for owner, part in zip(segments.owners, parts, strict=True):
+            part_scores[owner].append(part.score)
+        _write_sentiments(
+            connection,
+            versions,
+            keys,
+            sentiment_model.score(vectors, intents, texts),
+            [comment_reading(*read) for read in zip(texts, intents, part_scores, strict=True)],
+        )
+        _write_segment_sentiments(connection, versions.sentiment, keys, segments, parts)
         mentions = topic_model.mentions(vectors, intents, texts)
         _upsert(
             connection,
@@ -193,39 +260,20 @@ def score_comments(settings: Settings, counts: TaskCounts) -> None:
         )
 
     counts.row_count = _in_chunks(
-        settings,
-        "score_comments",
-        """
-        with unread as (
-            select comment.text_sha256, comment.question_intent, min(comment.comment_text) as comment_text
-            from feedback.comment
-            left join analysis.sentiment
-                on
-                    comment.text_sha256 = sentiment.text_sha256
-                    and comment.question_intent = sentiment.question_intent
-                    and sentiment.sentiment_model_version = %(sentiment)s
-            left join analysis.topic_reading
-                on
-                    comment.text_sha256 = topic_reading.text_sha256
-                    and comment.question_intent = topic_reading.question_intent
-                    and topic_reading.topic_model_version = %(topics)s
-            where
-                comment.comment_state = 'text'
-                and comment.text_sha256 >= %(after)s
-                and (sentiment.text_sha256 is null or topic_reading.text_sha256 is null)
-            group by comment.text_sha256, comment.question_intent
-        )
-
-        select unread.text_sha256, unread.question_intent, unread.comment_text, embedding.embedding
-        from unread
-        inner join analysis.embedding using (text_sha256)
-        where embedding.encoder_version = %(encoder)s
-        order by unread.text_sha256, unread.question_intent
-        limit %(chunk_size)s
-        """,
-        {"encoder": versions.encoder, "sentiment": versions.sentiment, "topics": versions.topics},
-        score,
+        settings, "score_comments", "texts_to_score", _wanted(versions), partition, score
     )
+
+
+def announce_readings(settings: Settings, counts: TaskCounts) -> None:
+    """Count the readings of the models in force, once every partition is done."""
+    versions = versions_in_force(settings)
+    with connect(settings, "announce_readings") as connection:
+        row = connection.execute(
+            "select count(*) from analysis.sentiment where sentiment_model_version = %s",
+            (versions.sentiment,),
+        ).fetchone()
+    assert row is not None
+    counts.row_count = int(row[0])
 
 
 def check_analysis(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> None:
@@ -254,22 +302,176 @@ def check_analysis(settings: Settings, task_run: TaskRun, counts: TaskCounts) ->
     require_open(outcomes, versions.encoder)
 
 
+def _wanted(versions: AnalysisVersions) -> dict[str, object]:
+    """Return what a text must have been read by to be left alone."""
+    return {
+        "encoder": versions.encoder,
+        "segmentation": SEGMENTATION_VERSION,
+        "sentiment": versions.sentiment,
+        "reading_rules": READING_RULES,
+        "topics": [versions.topics],
+    }
+
+
+def _several(spans: list[Span]) -> list[Span]:
+    """Return the spans of a text that has several; one alone is the text and has its vector."""
+    return spans if len(spans) > 1 else []
+
+
+def _write_vectors(
+    connection: psycopg.Connection,
+    encoder_version: str,
+    hashes: Sequence[str],
+    vectors: NDArray[np.float32],
+    spans: Sequence[Sequence[Span]],
+    segment_vectors: NDArray[np.float32],
+) -> None:
+    from pgvector import HalfVector
+
+    _upsert(
+        connection,
+        "analysis.embedding",
+        ("text_sha256", "encoder_version", "embedding", "segmentation_version"),
+        ("text_sha256", "encoder_version"),
+        (
+            (sha256, encoder_version, HalfVector(vector), SEGMENTATION_VERSION)
+            for sha256, vector in zip(hashes, vectors, strict=True)
+        ),
+    )
+    places = (
+        (sha256, encoder_version, index, start, end)
+        for sha256, own in zip(hashes, spans, strict=True)
+        for index, (start, end) in enumerate(own)
+    )
+    _upsert(
+        connection,
+        "analysis.text_segment",
+        ("text_sha256", "encoder_version", "segment_index", "start_character", "end_character", "embedding"),
+        ("text_sha256", "encoder_version", "segment_index"),
+        ((*place, HalfVector(vector)) for place, vector in zip(places, segment_vectors, strict=True)),
+    )
+
+
+def _segments_of(
+    connection: psycopg.Connection, encoder_version: str, rows: Sequence[tuple[str, str, str, HalfVector]]
+) -> _Segments:
+    """Return the segments of each row's text; a text that is asked about twice has them twice."""
+    import numpy as np
+
+    of_text: dict[str, list[tuple[int, int, int, HalfVector]]] = {}
+    for sha256, *segment in connection.execute(
+        named_statements(STATEMENTS)["segments_of_texts"],
+        {"encoder": encoder_version, "hashes": sorted({sha256 for sha256, *_ in rows})},
+    ):
+        of_text.setdefault(sha256, []).append(tuple(segment))
+    listed = [
+        (owner, text[start:end], index, vector)
+        for owner, (sha256, _, text, _) in enumerate(rows)
+        for index, start, end, vector in of_text.get(sha256, ())
+    ]
+    dimensions = rows[0][3].dimensions()
+    return _Segments(
+        texts=[text for _, text, _, _ in listed],
+        vectors=np.array([vector.to_numpy() for *_, vector in listed], dtype=np.float32).reshape(
+            -1, dimensions
+        ),
+        owners=[owner for owner, *_ in listed],
+        indexes=[index for _, _, index, _ in listed],
+    )
+
+
+def _write_sentiments(
+    connection: psycopg.Connection,
+    versions: AnalysisVersions,
+    keys: Sequence[tuple[str, str]],
+    readings: Sequence[SentimentReading],
+    kinds: Sequence[str],
+) -> None:
+    _upsert(
+        connection,
+        "analysis.sentiment",
+        (
+            "text_sha256",
+            "question_intent",
+            "sentiment_model_version",
+            "encoder_version",
+            "sentiment_label",
+            "sentiment_score",
+            "sentiment_confidence",
+            "comment_reading",
+            "reading_rules_version",
+        ),
+        ("text_sha256", "question_intent", "sentiment_model_version"),
+        (
+            (
+                *key,
+                versions.sentiment,
+                versions.encoder,
+                reading.label,
+                reading.score,
+                reading.confidence,
+                kind,
+                READING_RULES,
+            )
+            for key, reading, kind in zip(keys, readings, kinds, strict=True)
+        ),
+    )
+
+
+def _write_segment_sentiments(
+    connection: psycopg.Connection,
+    sentiment_version: str,
+    keys: Sequence[tuple[str, str]],
+    segments: _Segments,
+    readings: Sequence[SentimentReading],
+) -> None:
+    """Write the readings of the segments in place of those that the texts had."""
+    connection.execute(
+        named_statements(STATEMENTS)["drop_segment_sentiments"],
+        {
+            "sentiment": sentiment_version,
+            "hashes": [sha256 for sha256, _ in keys],
+            "intents": [intent for _, intent in keys],
+        },
+    )
+    _upsert(
+        connection,
+        "analysis.segment_sentiment",
+        (
+            "text_sha256",
+            "question_intent",
+            "sentiment_model_version",
+            "segment_index",
+            "sentiment_label",
+            "sentiment_score",
+            "sentiment_confidence",
+        ),
+        ("text_sha256", "question_intent", "sentiment_model_version", "segment_index"),
+        (
+            (*keys[owner], sentiment_version, index, reading.label, reading.score, reading.confidence)
+            for owner, index, reading in zip(segments.owners, segments.indexes, readings, strict=True)
+        ),
+    )
+
+
 def _in_chunks(
     settings: Settings,
     stage: str,
-    query: str,
+    statement: str,
     parameters: dict[str, object],
+    partition: Partition,
     process: Callable[[psycopg.Connection, list[tuple]], object],
 ) -> int:
-    """Process what `query` still finds, one committed chunk after another, in the order of the hashes."""
+    """Process what the statement still finds, one committed chunk after another, in the order of the hashes."""
     from pgvector.psycopg import register_vector
 
-    count, after = 0, ""
+    query = named_statements(STATEMENTS)[statement]
+    count, after = 0, partition.start
     while True:
         with connect(settings, stage) as connection:
             register_vector(connection)
             rows = connection.execute(
-                query, {**parameters, "after": after, "chunk_size": CHUNK_SIZE}
+                query, {**parameters, "after": after, "until": partition.end, "chunk_size": CHUNK_SIZE}
             ).fetchall()
             if not rows:
                 return count
@@ -283,7 +485,7 @@ def _upsert(
     table: str,
     columns: tuple[str, ...],
     key: tuple[str, ...],
-    rows: Iterator[tuple[object, ...]],
+    rows: Iterable[tuple[object, ...]],
 ) -> None:
     """COPY rows into a temporary copy of `table`, then insert or replace them by `key`."""
     names = ", ".join(columns)

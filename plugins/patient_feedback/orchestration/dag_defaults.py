@@ -93,4 +93,5 @@ def _task_run(context: Any) -> TaskRun:
         try_number=task_instance.try_number,
         run_type=run_type,
         window=(dag_run.data_interval_start, dag_run.data_interval_end) if is_backfill else None,
+        partition=task_instance.map_index + 1 if task_instance.map_index >= 0 else None,
     )

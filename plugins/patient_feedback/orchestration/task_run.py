@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """Names one try of a task; `window` is the data interval of a backfill, else None."""
+    """Names one try of a task, or of one partition of its work.
+
+    `window` is the data interval of a backfill, else None; `partition` counts from 1 where the task is mapped.
+    """
 
     dag_id: str
     run_id: str
@@ -36,10 +39,12 @@ class TaskRun:
     try_number: int = 1
     run_type: str = "manual"
     window: tuple[datetime, datetime] | None = None
+    partition: int | None = None
 
     @property
     def pipeline_run_id(self) -> str:
-        return stable_id(self.dag_id, self.run_id, self.task_id, str(self.try_number))
+        partition = [] if self.partition is None else [str(self.partition)]
+        return stable_id(self.dag_id, self.run_id, self.task_id, str(self.try_number), *partition)
 
 
 @dataclass(slots=True)
@@ -88,7 +93,7 @@ def _record_start(settings: Settings, task_run: TaskRun) -> None:
     start, end = task_run.window or (None, None)
     with connect(settings, task_run.task_id) as connection:
         # One run of a DAG at a time, but for the intervals of a backfill: an older try that still says
-        # "running" was killed.
+        # "running" was killed. Other partitions of the same run are at work beside this one.
         connection.execute(
             """
             update audit.pipeline_run
@@ -97,22 +102,26 @@ def _record_start(settings: Settings, task_run: TaskRun) -> None:
                 dag_id = %(dag_id)s
                 and task_id = %(task_id)s
                 and run_state = 'running'
-                and (run_id = %(run_id)s or 'backfill' not in (run_type, %(run_type)s))
+                and case
+                    when run_id = %(run_id)s then partition_number is not distinct from %(partition)s
+                    else 'backfill' not in (run_type, %(run_type)s)
+                end
             """,
             {
                 "dag_id": task_run.dag_id,
                 "task_id": task_run.task_id,
                 "run_id": task_run.run_id,
                 "run_type": task_run.run_type,
+                "partition": task_run.partition,
             },
         )
         connection.execute(
             """
             insert into audit.pipeline_run (
                 pipeline_run_id, dag_id, run_id, task_id, try_number, run_type,
-                data_interval_start, data_interval_end, run_state
+                data_interval_start, data_interval_end, partition_number, run_state
             )
-            values (%s, %s, %s, %s, %s, %s, %s, %s, 'running')
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'running')
             on conflict (pipeline_run_id) do update
             set run_state = 'running', started_at = now(), finished_at = null, row_count = null,
                 counts = '{}', error_kind = null
@@ -126,6 +135,7 @@ def _record_start(settings: Settings, task_run: TaskRun) -> None:
                 task_run.run_type,
                 start,
                 end,
+                task_run.partition,
             ),
         )
 

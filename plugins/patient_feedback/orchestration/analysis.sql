@@ -1,0 +1,197 @@
+-- Statements of the analysis, by name. `after` and `until` bound the hashes of the texts that a worker reads.
+
+-- name: forget_embeddings
+-- A text that no comment holds any more was withdrawn or edited: nothing that was read in it is kept.
+delete from analysis.embedding as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: forget_sentiments
+delete from analysis.sentiment as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: forget_topic_readings
+delete from analysis.topic_reading as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: forget_theme_mentions
+delete from analysis.theme_mention as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: forget_theme_assignments
+delete from analysis.theme_assignment as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: forget_languages
+delete from analysis.text_language as held
+where not exists (
+    select from feedback.comment
+    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
+)
+
+-- name: texts_without_language
+select comment.text_sha256, min(comment.comment_text), min(comment.declared_language_code)
+from feedback.comment
+left join analysis.text_language using (text_sha256)
+where
+    comment.comment_state = 'text'
+    and comment.text_sha256 >= %(after)s
+    and text_language.detector_version is distinct from %(detector)s
+group by comment.text_sha256
+order by comment.text_sha256
+limit %(chunk_size)s
+
+-- name: partition_starts
+-- The first digits of the hash that each partition of the texts with anything to read begins with.
+with read_topics as (
+    select text_sha256, question_intent, count(*) as model_count
+    from analysis.topic_reading
+    where topic_model_version = any(%(topics)s)
+    group by text_sha256, question_intent
+),
+
+unread as (
+    select distinct comment.text_sha256
+    from feedback.comment
+    inner join analysis.text_language using (text_sha256)
+    left join analysis.embedding
+        on comment.text_sha256 = embedding.text_sha256 and embedding.encoder_version = %(encoder)s
+    left join analysis.sentiment
+        on
+            comment.text_sha256 = sentiment.text_sha256
+            and comment.question_intent = sentiment.question_intent
+            and sentiment.sentiment_model_version = %(sentiment)s
+    left join read_topics
+        on
+            comment.text_sha256 = read_topics.text_sha256
+            and comment.question_intent = read_topics.question_intent
+    where
+        comment.comment_state = 'text'
+        and text_language.language_code = any(%(languages)s)
+        and (
+            embedding.segmentation_version is distinct from %(segmentation)s
+            or sentiment.reading_rules_version is distinct from %(reading_rules)s
+            or coalesce(read_topics.model_count, 0) < cardinality(%(topics)s::text[])
+        )
+),
+
+placed as (
+    select
+        text_sha256,
+        row_number() over (order by text_sha256) - 1 as place,
+        greatest(%(partition_texts)s, ceil(count(*) over () / %(most_partitions)s::numeric)) as partition_texts
+    from unread
+)
+
+select left(text_sha256, 8)
+from placed
+where mod(place, partition_texts) = 0
+order by text_sha256
+
+-- name: texts_to_embed
+select
+    comment.text_sha256,
+    min(comment.comment_text),
+    min(text_language.language_code),
+    bool_or(embedding.text_sha256 is not null) as is_cut_again
+from feedback.comment
+inner join analysis.text_language using (text_sha256)
+left join analysis.embedding
+    on comment.text_sha256 = embedding.text_sha256 and embedding.encoder_version = %(encoder)s
+where
+    comment.comment_state = 'text'
+    and comment.text_sha256 >= %(after)s
+    and (%(until)s::text is null or comment.text_sha256 < %(until)s)
+    and text_language.language_code = any(%(languages)s)
+    and embedding.segmentation_version is distinct from %(segmentation)s
+group by comment.text_sha256
+order by comment.text_sha256
+limit %(chunk_size)s
+
+-- name: drop_segments
+delete from analysis.text_segment
+where encoder_version = %(encoder)s and text_sha256 = any(%(hashes)s)
+
+-- name: drop_theme_mentions
+-- They name segments that are no more.
+delete from analysis.theme_mention
+using analysis.theme_set
+where
+    theme_mention.theme_set_id = theme_set.theme_set_id
+    and theme_set.encoder_version = %(encoder)s
+    and theme_mention.text_sha256 = any(%(hashes)s)
+
+-- name: drop_theme_assignments
+delete from analysis.theme_assignment
+using analysis.theme_set
+where
+    theme_assignment.theme_set_id = theme_set.theme_set_id
+    and theme_set.encoder_version = %(encoder)s
+    and theme_assignment.text_sha256 = any(%(hashes)s)
+
+-- name: texts_to_score
+with read_topics as (
+    select text_sha256, question_intent, count(*) as model_count
+    from analysis.topic_reading
+    where
+        topic_model_version = any(%(topics)s)
+        and text_sha256 >= %(after)s
+        and (%(until)s::text is null or text_sha256 < %(until)s)
+    group by text_sha256, question_intent
+),
+
+unread as (
+    select comment.text_sha256, comment.question_intent, min(comment.comment_text) as comment_text
+    from feedback.comment
+    left join analysis.sentiment
+        on
+            comment.text_sha256 = sentiment.text_sha256
+            and comment.question_intent = sentiment.question_intent
+            and sentiment.sentiment_model_version = %(sentiment)s
+    left join read_topics
+        on
+            comment.text_sha256 = read_topics.text_sha256
+            and comment.question_intent = read_topics.question_intent
+    where
+        comment.comment_state = 'text'
+        and comment.text_sha256 >= %(after)s
+        and (%(until)s::text is null or comment.text_sha256 < %(until)s)
+        and (
+            sentiment.reading_rules_version is distinct from %(reading_rules)s
+            or coalesce(read_topics.model_count, 0) < cardinality(%(topics)s::text[])
+        )
+    group by comment.text_sha256, comment.question_intent
+)
+
+select unread.text_sha256, unread.question_intent, unread.comment_text, embedding.embedding
+from unread
+inner join analysis.embedding using (text_sha256)
+where embedding.encoder_version = %(encoder)s
+order by unread.text_sha256, unread.question_intent
+limit %(chunk_size)s
+
+-- name: segments_of_texts
+select text_sha256, segment_index, start_character, end_character, embedding
+from analysis.text_segment
+where encoder_version = %(encoder)s and text_sha256 = any(%(hashes)s)
+order by text_sha256, segment_index
+
+-- name: drop_segment_sentiments
+delete from analysis.segment_sentiment
+where
+    sentiment_model_version = %(sentiment)s
+    and (text_sha256, question_intent) in (select * from unnest(%(hashes)s::text[], %(intents)s::text[]))
