@@ -1,7 +1,7 @@
 {{ config(
     meta={
         'check_id': 'FB-DBT-006',
-        'title': 'Every assigned comment has one theme mention, with its own theme',
+        'title': 'Every assigned comment has one primary theme mention, with its own theme',
         'severity': 'critical',
         'dimension': 'consistency',
         'owner': 'analytics-engineering',
@@ -9,15 +9,25 @@
     }
 ) }}
 
-select coalesce(assigned.comment_id, mentions.comment_id) as comment_id
-from (
+with assigned as (
     select
         comment_id,
         primary_theme_slug
     from {{ ref('fct_comments') }}
     where theme_state = 'assigned'
-) as assigned
-full outer join {{ ref('fct_theme_mentions') }} as mentions on assigned.comment_id = mentions.comment_id
+),
+
+mentions as (
+    select
+        comment_id,
+        theme_slug
+    from {{ ref('fct_theme_mentions') }}
+    where is_primary
+)
+
+select coalesce(assigned.comment_id, mentions.comment_id) as comment_id
+from assigned
+full outer join mentions on assigned.comment_id = mentions.comment_id
 where
     assigned.comment_id is null
     or mentions.comment_id is null

@@ -36,7 +36,8 @@ current_sentiments as (
         sentiments.sentiment_model_version,
         sentiments.sentiment_label,
         sentiments.sentiment_score,
-        sentiments.sentiment_confidence
+        sentiments.sentiment_confidence,
+        sentiments.comment_reading
     from {{ ref('stg_analysis__sentiments') }} as sentiments
     inner join versions
         on
@@ -54,6 +55,15 @@ current_assignments as (
     inner join versions on assignments.theme_set_id = versions.theme_set_id
     left join {{ ref('int_themes_resolved') }} as resolved
         on assignments.theme_slug = resolved.theme_slug
+),
+
+fft_ratings as (
+    select
+        response_id,
+        min(value_code) as rating_code
+    from {{ ref('int_fft_answers_classified') }}
+    group by response_id
+    having min(value_code) = max(value_code)
 ),
 
 joined as (
@@ -99,6 +109,8 @@ joined as (
         current_sentiments.sentiment_label,
         current_sentiments.sentiment_score,
         current_sentiments.sentiment_confidence,
+        current_sentiments.comment_reading,
+        fft_ratings.rating_code,
         current_assignments.theme_set_id,
         current_assignments.theme_slug,
         current_assignments.theme_confidence
@@ -110,6 +122,7 @@ joined as (
         on
             comments.text_sha256 = current_sentiments.text_sha256
             and comments.question_intent = current_sentiments.question_intent
+    left join fft_ratings on comments.response_id = fft_ratings.response_id
     left join current_assignments on comments.text_sha256 = current_assignments.text_sha256
 ),
 
@@ -141,6 +154,20 @@ scored as (
         case when analysis_state = 'analysed' then sentiment_label end as sentiment_label,
         case when analysis_state = 'analysed' then sentiment_score end as sentiment_score,
         case when analysis_state = 'analysed' then sentiment_confidence end as sentiment_confidence,
+        case when analysis_state = 'analysed' then comment_reading end as comment_reading,
+        -- Of an open question alone: a person may rate well and say what to improve.
+        case
+            when analysis_state = 'analysed'
+                then coalesce(
+                    question_intent = 'open'
+                    and comment_reading = 'content'
+                    and (
+                        (rating_code = '1' and sentiment_label = 'very_negative')
+                        or (rating_code = '5' and sentiment_label in ('positive', 'very_positive'))
+                    ),
+                    false
+                )
+        end as is_at_odds_with_rating,
         case when analysis_state = 'analysed' then theme_set_id end as theme_set_id,
         case when analysis_state = 'analysed' then theme_slug end as theme_slug,
         case when analysis_state = 'analysed' then theme_confidence end as theme_confidence,

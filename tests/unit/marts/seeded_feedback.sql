@@ -139,3 +139,40 @@ insert into analysis.theme_assignment (text_sha256, theme_set_id, theme_slug, th
 select
     't' || number, 'set2', (array['waiting', 'kindness', 'delays', null])[1 + number % 4], 0.6
 from generate_series(0, 389) as numbers (number);
+
+-- Every third text has two parts: the first speaks of its own theme, the second of another.
+insert into analysis.text_segment (
+    text_sha256, encoder_version, segment_index, start_character, end_character, embedding
+)
+select 't' || number, 'encoder-2', place, place * 5, place * 5 + 5, '[1,0,0]'
+from generate_series(0, 389, 3) as numbers (number)
+cross join generate_series(0, 1) as places (place);
+
+insert into analysis.segment_sentiment (
+    text_sha256, question_intent, sentiment_model_version, segment_index, sentiment_label, sentiment_score,
+    sentiment_confidence
+)
+select
+    text_sha256, intent, 'sentiment-2', segment_index,
+    case segment_index when 0 then 'very_positive' else 'negative' end,
+    case segment_index when 0 then 1 else -0.5 end,
+    0.7
+from analysis.text_segment
+cross join (values ('what_was_good'), ('what_to_improve')) as intents (intent);
+
+insert into analysis.theme_mention (text_sha256, theme_set_id, theme_slug, theme_confidence, segment_indexes)
+select
+    assignment.text_sha256, theme_set_id, theme_slug, theme_confidence,
+    case when segment.text_sha256 is null then '{}' else array[0] end
+from analysis.theme_assignment as assignment
+left join analysis.text_segment as segment
+    on assignment.text_sha256 = segment.text_sha256 and segment.segment_index = 1
+where theme_slug is not null
+union all
+select
+    assignment.text_sha256, theme_set_id, case theme_slug when 'kindness' then 'waiting' else 'kindness' end, 0.5,
+    array[1]
+from analysis.theme_assignment as assignment
+inner join analysis.text_segment as segment
+    on assignment.text_sha256 = segment.text_sha256 and segment.segment_index = 1
+where theme_slug is not null;

@@ -24,6 +24,7 @@ PATIENT_EXPERIENCE = (
         "dim_dates",
         "dim_measures",
     ),
+    "bridge_topics_partnership",
     *REPORTS,
 )
 
@@ -76,6 +77,27 @@ def test_readings_are_those_of_the_versions_the_run_names(marts: Any) -> None:
         "where analysis_state = 'analysed'"
     ) == [("sentiment-2", "encoder-2")]
     assert marts.rows("select distinct theme_set_id from fct_theme_mentions") == [("set2",)]
+
+
+def test_mention_of_a_theme_has_the_sentiment_of_the_parts_that_speak_of_it(marts: Any) -> None:
+    scores = marts.rows(
+        "select is_primary, sentiment_basis, min(mentions.sentiment_score), max(mentions.sentiment_score), "
+        "bool_and(mentions.sentiment_score = comments.sentiment_score) "
+        "from fct_theme_mentions as mentions join fct_comments as comments using (comment_id) "
+        "group by 1, 2 order by 1, 2"
+    )
+    assert scores == [
+        (False, "segments", -0.5, -0.5, False),
+        (True, "comment", -1.0, 1.0, True),
+        (True, "segments", 1.0, 1.0, False),
+    ]
+
+
+def test_reports_of_readings_name_the_model(marts: Any) -> None:
+    assert marts.rows("select distinct sentiment_model_version from rpt_sentiment_by_service") == [
+        ("sentiment-2",)
+    ]
+    assert marts.rows("select distinct theme_set_id from rpt_theme_trends_monthly") == [("set2",)]
 
 
 def test_merged_theme_stays_listed_and_counts_for_the_one_it_became(marts: Any) -> None:

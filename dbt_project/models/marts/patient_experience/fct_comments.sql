@@ -25,6 +25,8 @@ select
     sentiment_score,
     sentiment_confidence,
     sentiment_model_version,
+    comment_reading,
+    is_at_odds_with_rating,
     theme_state,
     theme_slug as primary_theme_slug,
     encoder_version as embedding_model_version,

@@ -3,8 +3,11 @@
 select
     comment_id,
     theme_slug,
+    subtheme_slug,
+    is_primary,
     theme_confidence,
     theme_set_id,
-    sentiment_score
-from {{ ref('int_comments_scored') }}
-where theme_state = 'assigned'
+    sentiment_score,
+    sentiment_basis,
+    sentiment_model_version
+from {{ ref('int_theme_mentions_scored') }}

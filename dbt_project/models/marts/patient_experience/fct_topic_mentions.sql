@@ -6,15 +6,18 @@ with current_topic_mentions as (
         mentions.question_intent,
         mentions.topic_slug,
         mentions.topic_confidence,
-        mentions.topic_model_version
+        mentions.topic_model_version,
+        topics.taxonomy_slug
     from {{ ref('stg_analysis__topic_mentions') }} as mentions
-    inner join {{ ref('int_model_versions_selected') }} as versions
-        on mentions.topic_model_version = versions.topic_model_version
+    inner join {{ ref('int_topic_models_selected') }} as models
+        on mentions.topic_model_version = models.topic_model_version
+    left join {{ ref('int_topics_declared') }} as topics on mentions.topic_slug = topics.topic_slug
 )
 
 select
     analysed_comments.comment_id,
     current_topic_mentions.topic_slug,
+    current_topic_mentions.taxonomy_slug,
     current_topic_mentions.topic_confidence,
     current_topic_mentions.topic_model_version
 from {{ ref('int_comments_scored') }} as analysed_comments

@@ -26,8 +26,10 @@ measured as (
         measures.numerator_count,
         cells.comment_count,
         cells.response_count,
-        cells.is_suppressed
+        cells.is_suppressed,
+        versions.sentiment_model_version
     from cells
+    cross join {{ ref('int_model_versions_selected') }} as versions
     cross join lateral (
         values
         ('positive_sentiment_share', cells.positive_count),
@@ -48,5 +50,6 @@ select
         as wilson_low,
     {{ unless_suppressed('is_suppressed', wilson_bound('numerator_count', 'comment_count', 'high')) }}
         as wilson_high,
-    {{ cell_state('is_suppressed', 'comment_count') }} as cell_state
+    {{ cell_state('is_suppressed', 'comment_count') }} as cell_state,
+    sentiment_model_version
 from measured

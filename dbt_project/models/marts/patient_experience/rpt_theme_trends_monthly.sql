@@ -13,7 +13,8 @@ organisation_cells as (
         counted.organisation_slug,
         counted.response_count,
         counted.comment_count,
-        flags.is_suppressed
+        flags.is_suppressed,
+        versions.theme_set_id
     from {{ ref('int_comment_cells_counted') }} as counted
     inner join {{ ref('int_comment_cells_suppressed') }} as flags
         on
@@ -59,6 +60,7 @@ measured as (
         organisation_cells.response_count,
         organisation_cells.comment_count,
         organisation_cells.is_suppressed,
+        organisation_cells.theme_set_id,
         coalesce(mentions.mention_count, 0) as mention_count
     from organisation_cells
     cross join themes
@@ -83,5 +85,6 @@ select
         as wilson_low,
     {{ unless_suppressed('is_suppressed', wilson_bound('mention_count', 'comment_count', 'high')) }}
         as wilson_high,
-    {{ cell_state('is_suppressed', 'comment_count') }} as cell_state
+    {{ cell_state('is_suppressed', 'comment_count') }} as cell_state,
+    theme_set_id
 from measured

@@ -14,6 +14,7 @@ renamed as (
         sentiment_label,
         sentiment_score,
         sentiment_confidence,
+        comment_reading,
 
         -- times
         scored_at

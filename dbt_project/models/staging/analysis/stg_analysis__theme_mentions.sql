@@ -1,0 +1,19 @@
+with source as (
+    select * from {{ source('analysis', 'theme_mention') }}
+),
+
+renamed as (
+    select
+        -- ids
+        text_sha256,
+        theme_set_id,
+        theme_slug,
+        subtheme_slug,
+
+        -- reading
+        theme_confidence,
+        segment_indexes
+    from source
+)
+
+select * from renamed
