@@ -7,7 +7,13 @@ from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
 from patient_feedback.warehouse.connection import connect
 
-CHANGES_OF_FEEDBACK = ("delivery_decided", "set_aside_released", "set_aside_waived", "theme_set_fitted")
+CHANGES_OF_FEEDBACK = (
+    "delivery_decided",
+    "set_aside_released",
+    "set_aside_waived",
+    "theme_set_fitted",
+    "theme_decided",
+)
 
 
 def has_deliveries_under_way(settings: Settings) -> bool:

@@ -1,29 +1,47 @@
-"""Discover themes on a bounded sample, keep their slugs across refits, assign every embedded text."""
+"""Discover themes on a bounded sample, keep their slugs across refits, assign every text, measure the drift."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
-from patient_feedback.orchestration.analysis import versions_in_force
+from patient_feedback.orchestration.analysis import AnalysisVersions, versions_in_force
 from patient_feedback.orchestration.pending import has_deliveries_under_way
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
+from patient_feedback.orchestration.theme_drift import has_proposed_refit, measure_set_drift
+from patient_feedback.orchestration.theme_reading import read_unread_texts
+from patient_feedback.orchestration.theme_registry import register_themes, settle_themes, write_themes
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from patient_feedback.themes.fit import ThemeModel
-    from patient_feedback.themes.slugs import SlugDecision
 
 REFIT_GROWTH_SHARE = 0.2
 """A set is fitted anew when the texts have grown by this share since it was fitted."""
-ASSIGNMENT_CHUNK = 10_000
+
+
+class RefitWhen(StrEnum):
+    """When a set of the models in force is fitted anew without anybody asking for it."""
+
+    NEVER = "never"
+    GROWN = "grown"
+    """The texts have grown by `REFIT_GROWTH_SHARE`; other drift is only proposed to people."""
+    PROPOSED = "proposed"
+    """The last run proposed it, for whatever reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +52,39 @@ class CurrentThemeSet:
     theme_count: int
     population_count: int
     """Embedded texts there were when the set was fitted."""
+    has_centres: bool
 
 
-def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_refit: bool = False) -> None:
-    """Fit a theme set where there is none in force or the texts have grown; else keep the current one.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The texts that a set is fitted on, in the order of their hashes."""
 
-    The same texts always give the same set: its id is the hash of its sample, encoder and model version.
+    hashes: list[str]
+    texts: list[str]
+    vectors: NDArray[np.float32]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256("".join(self.hashes).encode()).hexdigest()
+
+
+def fit_themes(
+    settings: Settings,
+    task_run: TaskRun,
+    counts: TaskCounts,
+    must_refit: bool = False,
+    refit_when: RefitWhen = RefitWhen.GROWN,
+) -> None:
+    """Fit a theme set where there is none in force or `refit_when` says so; else keep the current one.
+
+    The same texts always give the same set: its id is the hash of its sample and of the models' versions.
     Skipped while a delivery is under way: themes of half a delivery would depend on the moment.
     """
-    import numpy as np
     from pgvector.psycopg import register_vector
 
     from patient_feedback.themes.fit import THEME_MODEL_VERSION, ThemeSettings
-    from patient_feedback.themes.fit import fit_themes as fit
 
-    encoder_version = versions_in_force(settings).encoder
+    versions = versions_in_force(settings)
     if has_deliveries_under_way(settings):
         counts.is_skipped = True
         return
@@ -56,154 +92,85 @@ def fit_themes(settings: Settings, task_run: TaskRun, counts: TaskCounts, must_r
         register_vector(connection)
         connection.execute("select pg_advisory_xact_lock(hashtext('fit_themes'))")
         current = _current_theme_set(connection)
-        population_count = _population_count(connection, encoder_version)
-        if current is not None:
-            is_in_force = (current.encoder_version, current.theme_model_version) == (
-                encoder_version,
+        population_count = _population_count(connection, versions.encoder)
+        if current is not None and not must_refit:
+            is_in_force = (current.encoder_version, current.theme_model_version, current.has_centres) == (
+                versions.encoder,
                 THEME_MODEL_VERSION,
+                True,
             )
-            has_grown = population_count > current.population_count * (1 + REFIT_GROWTH_SHARE)
-            if is_in_force and not has_grown and not must_refit:
+            if is_in_force and not _is_refit_due(connection, current, population_count, refit_when):
                 counts.row_count = current.theme_count
                 return
-        sample = _sample(connection, encoder_version)
-        hashes = [sha256 for sha256, _, _ in sample]
-        sample_sha256 = hashlib.sha256("".join(hashes).encode()).hexdigest()
-        theme_set_id = stable_id(sample_sha256, encoder_version, THEME_MODEL_VERSION)
+        sample = _sample(connection, versions.encoder)
+        theme_set_id = stable_id(sample.sha256, versions.encoder, THEME_MODEL_VERSION, versions.topics)
         if current is not None and current.theme_set_id == theme_set_id:
+            _note_population(connection, theme_set_id, population_count)
             counts.row_count = current.theme_count
             return
+        details: dict[str, object]
         if _put_back_in_force(connection, theme_set_id, population_count):
-            counts.row_count = _theme_count(connection, theme_set_id)
-            add_ledger_entry(
+            details = {"is_earlier_set": True}
+        else:
+            model = _fit(settings, versions, sample, ThemeSettings())
+            _write_theme_set(
                 connection,
-                "theme_set_fitted",
                 theme_set_id,
-                task_run.run_id,
-                counts.row_count,
-                {"is_earlier_set": True},
+                versions,
+                current,
+                sample,
+                model,
+                {**asdict(ThemeSettings()), "population_count": population_count},
+                counts,
             )
-            return
-        parameters = ThemeSettings()
-        vectors = np.array([vector.to_numpy() for _, _, vector in sample], dtype=np.float32)
-        model = fit([text for _, text, _ in sample], vectors.reshape(len(sample), -1), parameters)
-        decisions = _decide_slugs(connection, encoder_version, current, model)
-        connection.execute("update analysis.theme_set set is_current = false where is_current")
-        connection.execute(
-            """
-            insert into analysis.theme_set (
-                theme_set_id, theme_model_version, encoder_version, sample_sha256, sample_count, theme_count,
-                assignment_threshold, parameters, previous_theme_set_id, is_current
-            )
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, true)
-            """,
-            (
-                theme_set_id,
-                THEME_MODEL_VERSION,
-                encoder_version,
-                sample_sha256,
-                len(sample),
-                len(decisions),
-                model.threshold,
-                Jsonb({**asdict(parameters), "population_count": population_count}),
-                current.theme_set_id if current else None,
-            ),
-        )
-        _write_themes(connection, theme_set_id, model, decisions, hashes)
-        kept_count = sum(not decision.is_new for decision in decisions)
-        counts.row_count = len(decisions)
-        counts.counts.update(sample_count=len(sample), kept_slug_count=kept_count)
+            details = dict(counts.counts)
+        counts.row_count = _theme_count(connection, theme_set_id)
         add_ledger_entry(
-            connection,
-            "theme_set_fitted",
-            theme_set_id,
-            task_run.run_id,
-            len(decisions),
-            {"sample_count": len(sample), "kept_slug_count": kept_count},
+            connection, "theme_set_fitted", theme_set_id, task_run.run_id, counts.row_count, details
         )
 
 
 def assign_themes(settings: Settings, counts: TaskCounts) -> None:
-    """Assign every embedded text that the current set has not seen to a theme, or say that it is unassigned."""
-    import numpy as np
-    from pgvector.psycopg import register_vector
-
-    from patient_feedback.themes.assign import ThemeCentres
-    from patient_feedback.themes.assign import assign_themes as assign
-
+    """Assign every embedded text that the set in force has not read, and its segments, or say that it is unassigned."""
+    counts.row_count = 0
     with connect(settings, "assign_themes") as connection:
-        register_vector(connection)
-        theme_set = connection.execute(
-            "select theme_set_id, encoder_version, assignment_threshold from analysis.theme_set where is_current"
-        ).fetchone()
-        if theme_set is None:
+        current = _current_theme_set(connection)
+    if current is not None and current.has_centres:
+        counts.row_count = read_unread_texts(settings, current.theme_set_id)
+
+
+def measure_drift(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> None:
+    """Measure how well the set in force still fits the texts; leave a row, which may propose a refit."""
+    with connect(settings, "measure_drift") as connection:
+        current = _current_theme_set(connection)
+        if current is None or not current.has_centres:
             counts.row_count = 0
             return
-        theme_set_id, encoder_version, threshold = theme_set
-        members = connection.execute(
-            "select theme_slug, centroid from analysis.theme_set_member where theme_set_id = %s order by theme_slug",
-            (theme_set_id,),
-        ).fetchall()
-    slugs = [slug for slug, _ in members]
-    centroids = np.array([centroid.to_numpy() for _, centroid in members], dtype=np.float32)
-    centres = ThemeCentres.plain(centroids, threshold)
-    count, after = 0, ""
-    while True:
-        with connect(settings, "assign_themes") as connection:
-            register_vector(connection)
-            rows = connection.execute(
-                """
-                select embedding.text_sha256, comment.comment_text, embedding.embedding
-                from analysis.embedding
-                cross join lateral (
-                    select comment_text from feedback.comment
-                    where comment.text_sha256 = embedding.text_sha256
-                    limit 1
-                ) as comment
-                left join analysis.theme_assignment as assignment
-                    on
-                        embedding.text_sha256 = assignment.text_sha256
-                        and assignment.theme_set_id = %(theme_set_id)s
-                where
-                    embedding.encoder_version = %(encoder_version)s
-                    and embedding.text_sha256 > %(after)s
-                    and assignment.text_sha256 is null
-                order by embedding.text_sha256
-                limit %(chunk_size)s
-                """,
-                {
-                    "theme_set_id": theme_set_id,
-                    "encoder_version": encoder_version,
-                    "after": after,
-                    "chunk_size": ASSIGNMENT_CHUNK,
-                },
-            ).fetchall()
-            if not rows:
-                counts.row_count = count
-                return
-            vectors = np.array([vector.to_numpy() for _, _, vector in rows], dtype=np.float32)
-            found = assign([text for _, text, _ in rows], vectors, centres)
-            with (
-                connection.cursor() as cursor,
-                cursor.copy(
-                    "copy analysis.theme_assignment (text_sha256, theme_set_id, theme_slug, theme_confidence) "
-                    "from stdin"
-                ) as copy,
-            ):
-                for (sha256, _, _), position, confidence in zip(
-                    rows, found.themes, found.confidences, strict=True
-                ):
-                    slug = slugs[position] if position >= 0 else None
-                    copy.write_row((sha256, theme_set_id, slug, float(confidence)))
-            count += len(rows)
-            after = rows[-1][0]
+        drift = measure_set_drift(connection, current.theme_set_id, task_run.run_id)
+    counts.row_count = drift.text_count
+    counts.counts.update(
+        new_text_count=drift.new_text_count, is_refit_proposed=str(bool(drift.reasons)).lower()
+    )
+    if drift.reasons:
+        counts.counts["reasons"] = ", ".join(drift.reasons)
+
+
+def _is_refit_due(
+    connection: psycopg.Connection, current: CurrentThemeSet, population_count: int, refit_when: RefitWhen
+) -> bool:
+    if refit_when is RefitWhen.NEVER:
+        return False
+    has_grown = population_count > current.population_count * (1 + REFIT_GROWTH_SHARE)
+    return has_grown or (
+        refit_when is RefitWhen.PROPOSED and has_proposed_refit(connection, current.theme_set_id)
+    )
 
 
 def _current_theme_set(connection: psycopg.Connection) -> CurrentThemeSet | None:
     row = connection.execute(
         """
         select theme_set_id, encoder_version, theme_model_version, theme_count,
-            (parameters ->> 'population_count')::bigint
+            (parameters ->> 'population_count')::bigint, centres is not null
         from analysis.theme_set
         where is_current
         """
@@ -217,29 +184,26 @@ def _put_back_in_force(connection: psycopg.Connection, theme_set_id: str, popula
         "select 1 from analysis.theme_set where theme_set_id = %s", (theme_set_id,)
     ).fetchone():
         return False
+    connection.execute("select pg_advisory_xact_lock(hashtext('theme_registry'))")
     connection.execute("update analysis.theme_set set is_current = false where is_current")
+    connection.execute(
+        "update analysis.theme_set set is_current = true where theme_set_id = %s", (theme_set_id,)
+    )
+    _note_population(connection, theme_set_id, population_count)
+    settle_themes(connection)
+    return True
+
+
+def _note_population(connection: psycopg.Connection, theme_set_id: str, population_count: int) -> None:
+    """Note that a fit on so many texts gives this set: only further growth is a reason to fit anew."""
     connection.execute(
         """
         update analysis.theme_set
-        set is_current = true,
-            parameters = jsonb_set(parameters, '{population_count}', to_jsonb(%s::bigint))
+        set parameters = jsonb_set(parameters, '{population_count}', to_jsonb(%s::bigint))
         where theme_set_id = %s
         """,
         (population_count, theme_set_id),
     )
-    connection.execute(
-        """
-        update analysis.theme set theme_status = 'proposed'
-        from analysis.theme_set_member as member
-        where
-            member.theme_set_id = %s
-            and member.theme_slug = theme.theme_slug
-            and theme.theme_status = 'retired'
-        """,
-        (theme_set_id,),
-    )
-    _retire_absent(connection, theme_set_id)
-    return True
 
 
 def _theme_count(connection: psycopg.Connection, theme_set_id: str) -> int:
@@ -258,106 +222,137 @@ def _population_count(connection: psycopg.Connection, encoder_version: str) -> i
     return int(row[0])
 
 
-def _sample(connection: psycopg.Connection, encoder_version: str) -> list[tuple]:
-    """Return (hash, text, vector) of the texts to fit on: the first hashes in order, which no row order can change."""
-    from patient_feedback.themes.sample import SAMPLE_LIMIT
+def _sample(connection: psycopg.Connection, encoder_version: str) -> Sample:
+    """Return the texts to fit on: a proportional draw by source, service and quarter, the same for the same texts."""
+    import numpy as np
 
-    return connection.execute(
+    from patient_feedback.themes.sample import sample_texts
+
+    hashes, strata = [], []
+    # A cursor on the server: hashes of a million texts pass by, their rows are never all in memory.
+    with connection.cursor("theme_strata") as cursor:
+        cursor.itersize = 50_000
+        cursor.execute(
+            """
+            select
+                embedding.text_sha256,
+                min(concat_ws(
+                    '|',
+                    comment.source_slug,
+                    response.service_slug,
+                    date_trunc('quarter', response.submitted_on)::date
+                ))
+            from analysis.embedding
+            inner join feedback.comment using (text_sha256)
+            inner join feedback.response using (response_id)
+            where embedding.encoder_version = %s
+            group by embedding.text_sha256
+            order by embedding.text_sha256
+            """,
+            (encoder_version,),
+        )
+        for sha256, stratum in cursor:
+            hashes.append(sha256)
+            strata.append(sys.intern(stratum))
+    chosen = [hashes[position] for position in sample_texts(hashes, strata=strata)]
+    rows = connection.execute(
         """
         select embedding.text_sha256, comment.comment_text, embedding.embedding
         from analysis.embedding
         cross join lateral (
             select comment_text from feedback.comment where comment.text_sha256 = embedding.text_sha256 limit 1
         ) as comment
-        where embedding.encoder_version = %s
+        where embedding.encoder_version = %s and embedding.text_sha256 = any(%s)
         order by embedding.text_sha256
-        limit %s
         """,
-        (encoder_version, SAMPLE_LIMIT),
+        (encoder_version, chosen),
     ).fetchall()
-
-
-def _decide_slugs(
-    connection: psycopg.Connection, encoder_version: str, current: CurrentThemeSet | None, model: ThemeModel
-) -> list[SlugDecision]:
-    """Let themes of the current set go on under their slug; vectors of another encoder cannot be compared."""
-    import numpy as np
-
-    from patient_feedback.themes.slugs import decide_slugs
-
-    previous = []
-    if current is not None and current.encoder_version == encoder_version:
-        previous = connection.execute(
-            "select theme_slug, centroid from analysis.theme_set_member where theme_set_id = %s order by theme_slug",
-            (current.theme_set_id,),
-        ).fetchall()
-    taken = [slug for (slug,) in connection.execute("select theme_slug from analysis.theme")]
-    dimensions = model.centroids.shape[1]
-    return decide_slugs(
-        model.labels,
-        model.centroids,
-        [slug for slug, _ in previous],
-        np.array([centroid.to_numpy() for _, centroid in previous], dtype=np.float32).reshape(-1, dimensions),
-        taken,
+    vectors = np.array([vector.to_numpy() for _, _, vector in rows], dtype=np.float32)
+    return Sample(
+        [sha256 for sha256, _, _ in rows],
+        [text for _, text, _ in rows],
+        vectors if rows else np.zeros((0, 0), np.float32),
     )
 
 
-def _write_themes(
+def _fit(settings: Settings, versions: AnalysisVersions, sample: Sample, parameters: object) -> ThemeModel:
+    """Fit with the topic readers of the encoder, where it has some: themes then lie where topics tell texts apart."""
+    from patient_feedback.themes.fit import fit_themes as fit
+
+    weights, slugs = _topic_readers(versions)
+    labels = _topic_labels(settings, slugs)
+    return fit(sample.texts, sample.vectors, parameters, topic_weights=weights, topic_labels=labels)  # type: ignore[arg-type]
+
+
+def _topic_readers(versions: AnalysisVersions) -> tuple[NDArray[np.float32] | None, Sequence[str]]:
+    """Return the topics head's linear readers of vectors, shape (dimensions, topics), and the topics they read."""
+    from patient_feedback.language.heads import load_head
+    from patient_feedback.language.topics import HEAD_NAME
+
+    if not versions.topics:
+        return None, ()
+    head = load_head(HEAD_NAME, versions.encoder)
+    return head.weights.get("output.embedding"), head.labels
+
+
+def _topic_labels(settings: Settings, slugs: Sequence[str]) -> list[str] | None:
+    """Return the names of topics for people, from the taxonomy that dbt publishes."""
+    if not slugs:
+        return None
+    path = settings.project_dir / "dbt_project" / "seeds" / "topics.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        labels = {row["topic_slug"]: row["topic_label"] for row in csv.DictReader(file)}
+    return [labels.get(slug, slug) for slug in slugs]
+
+
+def _write_theme_set(
     connection: psycopg.Connection,
     theme_set_id: str,
+    versions: AnalysisVersions,
+    current: CurrentThemeSet | None,
+    sample: Sample,
     model: ThemeModel,
-    decisions: list[SlugDecision],
-    hashes: list[str],
+    parameters: dict[str, object],
+    counts: TaskCounts,
 ) -> None:
-    """Write registry and members; a proposed theme that the new set does not hold is retired, an approved one stays."""
-    from pgvector import HalfVector
+    from patient_feedback.themes.assign import assign_themes as assign
+    from patient_feedback.themes.fit import THEME_MODEL_VERSION
 
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into analysis.theme as kept (theme_slug, theme_label) values (%s, %s)
-            on conflict (theme_slug) do update
-            set theme_status = 'proposed', theme_label = excluded.theme_label
-            -- A label that people approved is theirs; a proposed one follows the theme's words.
-            where kept.theme_status in ('proposed', 'retired')
-            """,
-            [(decision.slug, label) for decision, label in zip(decisions, model.labels, strict=True)],
-        )
-        cursor.executemany(
-            """
-            insert into analysis.theme_set_member (
-                theme_set_id, theme_slug, centroid, theme_keywords, exemplar_text_sha256s, sample_member_count,
-                matched_theme_slug, match_similarity
-            )
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            [
-                (
-                    theme_set_id,
-                    decision.slug,
-                    HalfVector(model.centroids[position]),
-                    list(model.keywords[position]),
-                    [hashes[exemplar] for exemplar in model.exemplars[position]],
-                    model.member_counts[position],
-                    None if decision.is_new else decision.slug,
-                    decision.similarity,
-                )
-                for position, decision in enumerate(decisions)
-            ],
-        )
-    _retire_absent(connection, theme_set_id)
-
-
-def _retire_absent(connection: psycopg.Connection, theme_set_id: str) -> None:
+    assignments = assign(sample.texts, sample.vectors, model.centres)
+    registered = register_themes(
+        connection,
+        current.theme_set_id if current else None,
+        versions.encoder,
+        model,
+        sample.hashes,
+        assignments,
+    )
+    connection.execute("update analysis.theme_set set is_current = false where is_current")
     connection.execute(
         """
-        update analysis.theme set theme_status = 'retired'
-        where
-            theme_status = 'proposed'
-            and not exists (
-                select from analysis.theme_set_member as member
-                where member.theme_set_id = %s and member.theme_slug = theme.theme_slug
-            )
+        insert into analysis.theme_set (
+            theme_set_id, theme_model_version, encoder_version, sample_sha256, sample_count, theme_count,
+            subtheme_count, assignment_threshold, parameters, criterion, centres, sample_mean_similarity,
+            sample_unassigned_share, previous_theme_set_id, is_current
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
         """,
-        (theme_set_id,),
+        (
+            theme_set_id,
+            THEME_MODEL_VERSION,
+            versions.encoder,
+            sample.sha256,
+            len(sample.hashes),
+            len(registered.themes.themes),
+            len(registered.subthemes.themes),
+            model.threshold,
+            Jsonb(parameters),
+            Jsonb(model.criterion),
+            model.centres.to_bytes(),
+            model.mean_similarity,
+            model.unassigned_share,
+            current.theme_set_id if current else None,
+        ),
     )
+    write_themes(connection, theme_set_id, registered, sample.hashes)
+    counts.counts.update(sample_count=len(sample.hashes), kept_slug_count=registered.kept_count)

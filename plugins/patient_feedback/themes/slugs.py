@@ -7,10 +7,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from patient_feedback.themes.match import MINIMUM_SIMILARITY, match_themes
+from patient_feedback.themes.match import ThemeMatch
 
 SLUG_LENGTH = 60
 
@@ -19,8 +16,6 @@ SLUG_LENGTH = 60
 class SlugDecision:
     slug: str
     is_new: bool
-    similarity: float | None
-    """Cosine similarity to the theme that held the slug in the previous set; None for a new slug."""
 
 
 def theme_slug(label: str, taken: Collection[str]) -> str:
@@ -36,24 +31,22 @@ def theme_slug(label: str, taken: Collection[str]) -> str:
 
 def decide_slugs(
     labels: Sequence[str],
-    centroids: NDArray[np.float32],
+    matches: Sequence[ThemeMatch],
     previous_slugs: Sequence[str],
-    previous_centroids: NDArray[np.float32],
     taken: Collection[str],
-    minimum_similarity: float = MINIMUM_SIMILARITY,
 ) -> list[SlugDecision]:
-    """Return the slug of each new theme: that of the previous theme it goes on from, else a new one.
+    """Return the slug of each new theme: that of the previous theme it goes on from, else one never used.
 
-    `taken` holds every slug of the registry, of whatever status. Previous slugs that no decision
-    names are those to retire.
+    `taken` holds every slug of the registry, of whatever level and status. Previous slugs that no
+    decision names are those to retire.
     """
     given = set(taken) | set(previous_slugs)
     decisions: list[SlugDecision] = []
-    for match in match_themes(centroids, previous_centroids, minimum_similarity):
+    for match in matches:
         if match.previous_index is not None:
-            decisions.append(SlugDecision(previous_slugs[match.previous_index], False, match.similarity))
+            decisions.append(SlugDecision(previous_slugs[match.previous_index], False))
             continue
         slug = theme_slug(labels[match.new_index], given)
         given.add(slug)
-        decisions.append(SlugDecision(slug, True, None))
+        decisions.append(SlugDecision(slug, True))
     return decisions

@@ -13,10 +13,12 @@ from patient_feedback.warehouse.connection import connect
 
 
 def test_same_texts_and_encoder_as_an_earlier_set_put_it_back_in_force(warehouse, monkeypatch):
-    monkeypatch.setattr(themes, "versions_in_force", lambda settings: SimpleNamespace(encoder="first"))
+    monkeypatch.setattr(
+        themes, "versions_in_force", lambda settings: SimpleNamespace(encoder="first", topics="")
+    )
     monkeypatch.setattr(themes, "has_deliveries_under_way", lambda settings: False)
     sample_sha256 = hashlib.sha256(b"").hexdigest()
-    earlier = stable_id(sample_sha256, "first", THEME_MODEL_VERSION)
+    earlier = stable_id(sample_sha256, "first", THEME_MODEL_VERSION, "")
     with connect(warehouse, "test") as connection:
         for theme_set_id, encoder, previous, is_current in (
             (earlier, "first", None, False),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import numpy as np
-
+from patient_feedback.themes.match import ThemeMatch
 from patient_feedback.themes.slugs import decide_slugs, theme_slug
 
 
@@ -20,23 +19,11 @@ def test_label_without_letters_still_has_a_slug() -> None:
 
 def test_retired_slug_is_not_revived_by_a_new_theme_of_the_same_name() -> None:
     decisions = decide_slugs(
-        ["Food", "Food"],
-        np.eye(4, dtype=np.float32)[:2],
-        ["parking"],
-        np.eye(4, dtype=np.float32)[3:],
-        taken={"food", "parking"},
+        ["Food", "Food"], [ThemeMatch(0, None), ThemeMatch(1, None)], ["parking"], taken={"food", "parking"}
     )
     assert [(d.slug, d.is_new) for d in decisions] == [("food_2", True), ("food_3", True)]
 
 
 def test_theme_that_goes_on_keeps_its_slug_under_another_label() -> None:
-    decision = decide_slugs(
-        ["Meals"], np.eye(2, dtype=np.float32)[:1], ["food"], np.eye(2, dtype=np.float32)[:1], taken={"food"}
-    )[0]
-    assert (decision.slug, decision.is_new, decision.similarity) == ("food", False, 1.0)
-
-
-def test_first_set_gets_new_slugs() -> None:
-    nothing = np.zeros((0, 2), np.float32)
-    decisions = decide_slugs(["Food", "Staff"], np.eye(2, dtype=np.float32), [], nothing, set())
-    assert [d.slug for d in decisions] == ["food", "staff"]
+    [decision] = decide_slugs(["Meals"], [ThemeMatch(0, 0)], ["food"], taken={"food"})
+    assert (decision.slug, decision.is_new) == ("food", False)
