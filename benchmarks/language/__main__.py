@@ -25,10 +25,15 @@ FOLDER = Path(__file__).resolve().parents[1]
 
 
 def main(
-    quick: Annotated[bool, typer.Option(help="Generated comments and small sizes: shows that it works.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(PARTS)}.")] = None,
+    quick: Annotated[
+        bool, typer.Option(help="Generated comments and small sizes: shows that it works.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(PARTS)}.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds; figures to quote need 5 or more.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads for all that is measured.")] = os.cpu_count() or 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for all that is measured.")] = os.cpu_count()
+    or 1,
 ) -> None:
     """Measure ours and the peers in the same run; write results/language.json and language.md."""
     try:

@@ -21,7 +21,15 @@ VERDICTS = {
     4: ("was poor", "was rather disappointing", "needs improvement"),
     5: ("was dreadful", "was appalling and rude", "was the worst I have known"),
 }
-PLACES = ("on Monday", "on the ward", "in the clinic", "at night", "for my mother", "after surgery", "at the desk")
+PLACES = (
+    "on Monday",
+    "on the ward",
+    "in the clinic",
+    "at night",
+    "for my mother",
+    "after surgery",
+    "at the desk",
+)
 
 
 def write_generated(path: Path, count: int = 240, seed: int = 1) -> Path:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.language import sentiment, themes, topics
+from benchmarks.language import (
+    ablation,
+    encoding,
+    redaction,
+    sentiment,
+    theme_speed,
+    themes,
+    topics,
+    whole_analysis,
+)
 from benchmarks.language.results import PartResult
 from benchmarks.language.workbench import Workbench
 
 PARTS: dict[str, Callable[[Workbench], PartResult]] = {
+    "embedding": encoding.measure,
     "sentiment": sentiment.measure,
     "topics": topics.measure,
     "themes": themes.measure,
+    "theme_speed": theme_speed.measure,
+    "whole_analysis": whole_analysis.measure,
+    "redaction": redaction.measure,
+    "ablation": ablation.measure,
 }

@@ -54,7 +54,12 @@ FoldReader = Callable[[NDArray[np.int64], int, int], "Readings"]
 
 
 def read_across(
-    reader: FoldReader, name: str, comments: LabelledComments, fold_of: NDArray[np.int64], seed: int, cache: Path
+    reader: FoldReader,
+    name: str,
+    comments: LabelledComments,
+    fold_of: NDArray[np.int64],
+    seed: int,
+    cache: Path,
 ) -> tuple[Readings, bool]:
     """Return the readings of all folds together, and whether all came from the cache."""
     parts = []
@@ -66,7 +71,9 @@ def read_across(
             _keep(path, reader(fold_of, fold, seed), fold_of == fold)
         parts.append(_kept(path, fold_of, fold))
     joined = [
-        np.select([(fold_of == fold)[:, None] for fold in range(len(parts))], [getattr(p, field) for p in parts])
+        np.select(
+            [(fold_of == fold)[:, None] for fold in range(len(parts))], [getattr(p, field) for p in parts]
+        )
         for field in ("vectors", "level_logits", "topic_logits")
     ]
     return (

@@ -16,6 +16,12 @@ from benchmarks.language.figures import Value
 
 DIGITS = 4
 PARTS_FOLDER = "parts"
+TRAINED = {
+    None: "nothing trained",
+    True: "trained in an earlier run and kept",
+    False: "trained in this run",
+}
+"""Where the models behind the readings come from, by whether they were in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ def _run_line(run: Mapping[str, Any]) -> str:
     return (
         f"{run['processor']}, {run['cores']} cores, {run['threads']} threads; {run['seed_count']} seeds; "
         f"data {run['data']}; {run['measured_on']}, commit {run['commit']}; "
-        f"trained readings {'from the cache' if run['is_cached'] else 'made in this run'}; {versions}"
+        f"{TRAINED[run['is_cached']]}; {versions}"
     )
 
 
@@ -145,9 +151,9 @@ def _markdown(parts: Sequence[Mapping[str, Any]]) -> str:
     ]
     for part in parts:
         lines += [f"## {part['part'].replace('_', ' ').capitalize()}", ""]
-        lines += _table(
-            ("figure", "ours", "peer", "ratio", "goal", "n", "how"), [_cells(row) for row in part["rows"]]
-        )
+        if part["rows"]:
+            header = ("figure", "ours", "peer", "ratio", "goal", "n", "how")
+            lines += _table(header, [_cells(row) for row in part["rows"]])
         for table in part["tables"]:
             lines += ["", f"### {table['title']}", ""]
             lines += _table(table["header"], table["rows"])
@@ -159,7 +165,9 @@ def _markdown(parts: Sequence[Mapping[str, Any]]) -> str:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     others = [f"{name} {_shown(value)}" for name, value in row["peers"].items() if name != row["peer_name"]]
     others += [f"{name}: {why}" for name, why in row["missing_peers"].items()]
-    peer = f"{row['peer_name']} {_shown(row['peer'], row['peer_low'], row['peer_high'])}" if row["peer"] else ""
+    peer = (
+        f"{row['peer_name']} {_shown(row['peer'], row['peer_low'], row['peer_high'])}" if row["peer"] else ""
+    )
     goal = ""
     if row["goal"] is not None:
         subject = "ratio " if row["goal_is_on"] == "ratio" else ""

@@ -175,9 +175,7 @@ def _polarity_rows(bench: Workbench) -> list[Row]:
         above, below = probabilities[:, MIDDLE + 1 :].sum(axis=1), probabilities[:, :MIDDLE].sum(axis=1)
         ours[seed] = (above > below) == is_positive
     for name, peer in level_peers(bench, rows, is_positive, 2).items():
-        right[name] = (
-            peer if isinstance(peer, str) else _right_on_others(bench, peer, trusts, is_positive)
-        )
+        right[name] = peer if isinstance(peer, str) else _right_on_others(bench, peer, trusts, is_positive)
 
     def row(figure: str, kept: NDArray[np.bool_], what: str, goal: float | None) -> Row:
         chosen = np.flatnonzero(kept)
@@ -230,9 +228,7 @@ def _right_on_others(
     return dict.fromkeys(bench.settings.seeds, right)
 
 
-def _reliability(
-    bench: Workbench, ours: Probabilities, peers: Mapping[str, Probabilities | str]
-) -> Table:
+def _reliability(bench: Workbench, ours: Probabilities, peers: Mapping[str, Probabilities | str]) -> Table:
     levels = bench.comments.levels[labelled(bench)]
     names: Sequence[str] = ["ours", *(name for name in (LR, LR_QUESTION) if not isinstance(peers[name], str))]
     curves = {}
@@ -266,7 +262,9 @@ def _curve(of: Probabilities, levels: NDArray[np.int64]) -> list[tuple[float, fl
     for b in range(CALIBRATION_BINS):
         inside = bins == b
         if inside.any():
-            curve.append((float(inside.mean()), float(confidence[inside].mean()), float(right[inside].mean())))
+            curve.append(
+                (float(inside.mean()), float(confidence[inside].mean()), float(right[inside].mean()))
+            )
         else:
             curve.append((0.0, 0.0, 0.0))
     return curve

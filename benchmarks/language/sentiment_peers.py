@@ -47,7 +47,9 @@ def vader(scores: NDArray[np.float64], classes: NDArray[np.int64], class_count: 
     return read
 
 
-def best_cuts(scores: NDArray[np.float64], classes: NDArray[np.int64], class_count: int) -> NDArray[np.float64]:
+def best_cuts(
+    scores: NDArray[np.float64], classes: NDArray[np.int64], class_count: int
+) -> NDArray[np.float64]:
     """Return the cut points, in order, under which most scores fall into their own class (exact)."""
     edges = np.linspace(-1.0, 1.0, POLARITY_STEPS + 1)
     bins = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, POLARITY_STEPS - 1)
@@ -128,7 +130,7 @@ def kernel_machine(
 
 
 def chosen(
-    candidates: Sequence, # type: ignore[type-arg]
+    candidates: Sequence,  # type: ignore[type-arg]
     fit_and_read: Callable[[Rows, Rows, object], NDArray[np.float64]],
     learnt: Rows,
     inner: NDArray[np.int64],

@@ -22,7 +22,8 @@ class BenchSettings:
     matrix_size: int = 2_048
     """Side of the matrices that the processor's own speed is measured with."""
     theme_sizes: tuple[int, ...] = (5_000, 20_000)
-    streamed_counts: tuple[int, int] = (100_000, 1_000_000)
+    streamed_counts: tuple[int, int] | None = (100_000, 1_000_000)
+    """None where nothing is streamed."""
     level_epochs: int | None = None
     """Passes over the comments when heads are trained alone; None for the library's own number."""
     is_quick: bool = False
@@ -41,6 +42,6 @@ QUICK = BenchSettings(
     matrix_size=256,
     theme_sizes=(200, 400),
     streamed_counts=(1_000, 4_000),
-    level_epochs=60,
+    level_epochs=40,
     is_quick=True,
 )

@@ -48,20 +48,26 @@ def bertopic(texts: Sequence[str], vectors: NDArray[np.float32], seed: int | Non
     from bertopic import BERTopic
     from umap import UMAP
 
-    defaults = {"n_neighbors": 15, "n_components": 5, "min_dist": 0.0, "metric": "cosine", "low_memory": False}
+    defaults = {
+        "n_neighbors": 15,
+        "n_components": 5,
+        "min_dist": 0.0,
+        "metric": "cosine",
+        "low_memory": False,
+    }
     reducer = None if seed is None else UMAP(**defaults, random_state=seed)
     model = BERTopic(umap_model=reducer)
     assigned, _ = model.fit_transform(list(texts), vectors)
-    words = {
-        topic: tuple(word for word, _ in scored if word) for topic, scored in model.get_topics().items()
-    }
+    words = {topic: tuple(word for word, _ in scored if word) for topic, scored in model.get_topics().items()}
     count = max((topic for topic in words if topic >= 0), default=-1) + 1
     return FoundThemes(
         np.array(assigned, np.int64), tuple(words[topic][:TOP_WORDS] for topic in range(count)), model
     )
 
 
-def bertopic_assign(found: FoundThemes, texts: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+def bertopic_assign(
+    found: FoundThemes, texts: Sequence[str], vectors: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Return BERTopic's theme of texts it was not fitted on."""
     assigned, _ = found.model.transform(list(texts), vectors)
     return np.array(assigned, np.int64)

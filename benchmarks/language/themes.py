@@ -112,7 +112,13 @@ def _fold_cases(bench: Workbench) -> Iterator[Case]:
         readings = bench.held_out(seed)
         for fold in range(bench.settings.fold_count):
             yield _case(
-                bench, f"fold {fold}", seed, readings.fold_of, fold, readings.vectors, readings.topic_weights[fold]
+                bench,
+                f"fold {fold}",
+                seed,
+                readings.fold_of,
+                fold,
+                readings.vectors,
+                readings.topic_weights[fold],
             )
 
 
@@ -181,7 +187,12 @@ def _agreement_rows(methods: Methods, cases: Sequence[Case], where: str, goal: f
         row("ami_with_drawn_label", by_drawn, "AMI with one of the comment's labels, drawn"),
         row("ami_of_assigned", by_assigned, f"{rarest_of}, comments with a theme alone"),
         row("subtheme_ami", by_subthemes, f"{rarest_of}; ours by subthemes"),
-        row("unassigned_share", lambda _, found: found.unassigned_share, "share without a theme", is_lower_better=True),
+        row(
+            "unassigned_share",
+            lambda _, found: found.unassigned_share,
+            "share without a theme",
+            is_lower_better=True,
+        ),
     ]
     return rows
 
@@ -218,7 +229,9 @@ def _stability_rows(methods: Methods, cases: Sequence[Case]) -> list[Row]:
             whole = methods.fit(method, case, seeds[0]).assigned
             for seed in seeds:
                 part = _drawn(len(case.texts), KEPT_SHARE, seed)
-                scores.append(mutual_information(whole[part], methods.fit(method, case, seeds[0], part).assigned))
+                scores.append(
+                    mutual_information(whole[part], methods.fit(method, case, seeds[0], part).assigned)
+                )
         return scores
 
     def row(figure: str, scores: Callable[[str], list[float]], what: str) -> Row:
@@ -229,7 +242,9 @@ def _stability_rows(methods: Methods, cases: Sequence[Case]) -> list[Row]:
         mine = values.pop(OURS)
         assert isinstance(mine, Value)
         count = sum(len(case.texts) for case in cases)
-        return Row(figure, f"{what}; each trust by itself; {OVER_RUNS}", count, mine, values, BERTOPIC, goal=0.95)
+        return Row(
+            figure, f"{what}; each trust by itself; {OVER_RUNS}", count, mine, values, BERTOPIC, goal=0.95
+        )
 
     return [
         row("themes_stability_over_seeds", over_seeds, f"mean pairwise AMI of {len(seeds)} seeds"),
@@ -247,7 +262,9 @@ def _coherence_row(methods: Methods, cases: Sequence[Case]) -> Row:
     if reason := theme_peers.missing("gensim"):
         values[BERTOPIC] = reason
     else:
-        found = _by_method(methods, cases, lambda case, themes: c_v(themes.words, case.texts) if themes.words else 0.0)
+        found = _by_method(
+            methods, cases, lambda case, themes: c_v(themes.words, case.texts) if themes.words else 0.0
+        )
         measured = found.pop(OURS)
         mine = measured if isinstance(measured, Value) else None
         values[BERTOPIC] = found[BERTOPIC]
@@ -268,7 +285,11 @@ def _naming_rows(methods: Methods, cases: Sequence[Case]) -> list[Row]:
     bench = methods.bench
     judges = {
         "themes_named_apart": ("the encoder as published judges", bench.base_encoder, bench.base_vectors),
-        "themes_named_apart_by_own_encoder": ("the shipped encoder judges", bench.encoder, bench.shipped_vectors),
+        "themes_named_apart_by_own_encoder": (
+            "the shipped encoder judges",
+            bench.encoder,
+            bench.shipped_vectors,
+        ),
     }
     rows = []
     for figure, (judge, encoder, vectors) in judges.items():

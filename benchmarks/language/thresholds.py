@@ -23,15 +23,15 @@ def found_topics(
     return found
 
 
-def thresholds(
-    scores: NDArray[np.float64], truth: NDArray[np.float32], has_own: bool
-) -> NDArray[np.float64]:
+def thresholds(scores: NDArray[np.float64], truth: NDArray[np.float32], has_own: bool) -> NDArray[np.float64]:
     """Return a threshold for each topic."""
     shared = _best(scores.reshape(-1), truth.reshape(-1))
     if not has_own:
         return np.full(scores.shape[1], shared)
     counts = truth.sum(axis=0)
-    own = np.array([_best(scores[:, t], truth[:, t]) if counts[t] else shared for t in range(scores.shape[1])])
+    own = np.array(
+        [_best(scores[:, t], truth[:, t]) if counts[t] else shared for t in range(scores.shape[1])]
+    )
     return (counts * own + PRIOR * shared) / (counts + PRIOR)
 
 

@@ -21,9 +21,13 @@ Found = Mapping[int, NDArray[np.bool_]]
 
 def measure(bench: Workbench) -> PartResult:
     truth, slugs = measured_topics(bench)
-    ours = {seed: read_topics(bench, bench.held_out(seed).topic_logits, seed) for seed in bench.settings.seeds}
+    ours = {
+        seed: read_topics(bench, bench.held_out(seed).topic_logits, seed) for seed in bench.settings.seeds
+    }
     peers = {
-        ZERO_SHOT: _over_folds(bench, truth, [zero_shot(bench.base_encoder, bench.base_vectors, slugs)], False),
+        ZERO_SHOT: _over_folds(
+            bench, truth, [zero_shot(bench.base_encoder, bench.base_vectors, slugs)], False
+        ),
         MACHINE: _over_folds(
             bench,
             truth,
@@ -48,7 +52,9 @@ def read_topics(bench: Workbench, scores: NDArray[np.float64], seed: int) -> NDA
     return found_topics(scores, truth, bench.folds(seed))
 
 
-def topic_rows(bench: Workbench, ours: Found, peers: Mapping[str, Found], prefix: str = "topics") -> list[Row]:
+def topic_rows(
+    bench: Workbench, ours: Found, peers: Mapping[str, Found], prefix: str = "topics"
+) -> list[Row]:
     truth, _ = measured_topics(bench)
 
     def row(name: str, score: Callable[[NDArray, NDArray], float], goal: float) -> Row:

@@ -34,8 +34,8 @@ class Workbench:
     data: BenchData
     settings: BenchSettings
     cache: Path
-    is_cached: bool = True
-    """Whether all trained readings so far came from the cache."""
+    is_cached: bool | None = None
+    """Whether all trained readings so far came from the cache; None where nothing was trained."""
     _readings: dict[tuple[str, int, bytes], Readings] = field(default_factory=dict)
 
     @property
@@ -81,6 +81,10 @@ class Workbench:
         name = f"heads-{parts.uses_intents:d}{parts.uses_words:d}"
         return self._read(name, self._heads(parts), self.folds(seed), seed)
 
+    def heads_on_other_trusts(self, seed: int) -> Readings:
+        """Return readings of each trust's base vectors by heads that learnt from the others."""
+        return self._read("heads-11", self._heads(HeadParts()), trust_folds(self.data.trusts)[1], seed)
+
     @property
     def _library(self) -> FoldReader:
         if self.settings.is_quick:
@@ -89,15 +93,21 @@ class Workbench:
 
     def _heads(self, parts: HeadParts) -> FoldReader:
         return heads_reader(
-            self.comments, self.base_vectors, self.settings.minimum_examples, parts, self.settings.level_epochs
+            self.comments,
+            self.base_vectors,
+            self.settings.minimum_examples,
+            parts,
+            self.settings.level_epochs,
         )
 
     def _read(self, name: str, reader: FoldReader, fold_of: NDArray[np.int64], seed: int) -> Readings:
         name = f"quick-{name}" if self.settings.is_quick else name
         key = (name, seed, fold_of.tobytes())
         if key not in self._readings:
-            self._readings[key], is_cached = read_across(reader, name, self.comments, fold_of, seed, self.cache)
-            self.is_cached &= is_cached
+            self._readings[key], is_cached = read_across(
+                reader, name, self.comments, fold_of, seed, self.cache
+            )
+            self.is_cached = is_cached and self.is_cached is not False
         return self._readings[key]
 
 

@@ -1,0 +1,151 @@
+"""How long themes take, embeddings given: against BERTopic, and up to a million streamed comments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.language import theme_peers
+from benchmarks.language.figures import OVER_REPEATS, Value, over_repeats
+from benchmarks.language.inflated import HOW, inflated
+from benchmarks.language.machine import in_turn
+from benchmarks.language.results import PartResult, Row, Table, shown
+from benchmarks.language.splits import first_of_each
+from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS
+from benchmarks.language.themes import ours
+from benchmarks.language.workbench import Workbench
+from patient_feedback.errors import FeedbackError
+from patient_feedback.settings import SOURCE_TREE
+
+OURS = "ours"
+GOAL_SIZE = 20_000
+MOST_REPEATS = 3
+
+
+def measure(bench: Workbench) -> PartResult:
+    rows = [_against_peers(bench, size) for size in bench.settings.theme_sizes]
+    if bench.settings.streamed_counts is None:
+        return PartResult(tuple(rows))
+    streamed, table = _streamed(bench, bench.settings.streamed_counts)
+    return PartResult((*rows, *streamed), (table,))
+
+
+def _against_peers(bench: Workbench, size: int) -> Row:
+    distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
+    texts = [bench.comments.texts[i] for i in distinct]
+    own_texts, own_vectors = inflated(texts, bench.shipped_vectors[distinct], size, seed=size)
+    _, base_vectors = inflated(texts, bench.base_vectors[distinct], size, seed=size)
+    weights = shipped_topic_weights(bench)
+    sides: dict[str, Any] = {OURS: lambda: ours(own_texts, own_vectors, weights)}
+    reasons = {}
+    for name, packages in ((BERTOPIC, ("bertopic", "umap")), (UMAP_KMEANS, ("umap",))):
+        if reason := theme_peers.missing(*packages):
+            reasons[name] = reason
+    if BERTOPIC not in reasons:
+        sides[BERTOPIC] = lambda: theme_peers.bertopic(own_texts, base_vectors, None)
+        # What is compiled on first use is no part of what is compared.
+        theme_peers.bertopic(own_texts[:500], base_vectors[:500], None)
+    if UMAP_KMEANS not in reasons:
+        sides[UMAP_KMEANS] = lambda: theme_peers.umap_kmeans(base_vectors, 1)
+    taken = in_turn(sides, min(bench.settings.repeats, MOST_REPEATS))
+    peers: dict[str, Value | str] = {
+        name: over_repeats(times) for name, times in taken.items() if name != OURS
+    }
+    ratio = None
+    if BERTOPIC in taken:
+        ratio = over_repeats([own / peer for own, peer in zip(taken[OURS], taken[BERTOPIC], strict=True)])
+    return Row(
+        f"themes_seconds_at_{size}",
+        f"fit and assign, embeddings given; {HOW}; {bench.settings.threads} threads, sides in turn; {OVER_REPEATS}",
+        size,
+        over_repeats(taken[OURS]),
+        peers | reasons,
+        BERTOPIC,
+        ratio,
+        0.1 if size == GOAL_SIZE else None,
+        "ratio",
+        is_lower_better=True,
+    )
+
+
+def shipped_topic_weights(bench: Workbench) -> NDArray[np.float32] | None:
+    """Return the linear topic readers that ship for the encoder in use, or None."""
+    from patient_feedback.errors import ModelError
+    from patient_feedback.language.heads import load_head
+    from patient_feedback.language.topics import HEAD_NAME
+
+    try:
+        return load_head(HEAD_NAME, bench.encoder.version).weights.get("output.embedding")
+    except ModelError:
+        return None
+
+
+def _streamed(bench: Workbench, counts: tuple[int, int]) -> tuple[list[Row], Table]:
+    """Return whether time a comment and memory stay as they are when the comments are ten times as many."""
+    few, many = (_stream(count, bench.settings.threads) for count in counts)
+    per_comment = few["assign_seconds"] / few["count"], many["assign_seconds"] / many["count"]
+    slower = per_comment[1] / per_comment[0]
+    # Only some systems say how much memory a process has held.
+    larger = many["peak_mb"] / few["peak_mb"] if few["peak_mb"] else None
+    how = (
+        "generated vectors and texts in chunks: a bounded sample drawn on the way, one fit, a second pass that "
+        f"assigns; a process of its own for each count; {few['count']:,} against {many['count']:,} comments; one run each"
+    )
+    rows = [
+        Row(
+            "themes_streamed_time_per_comment",
+            f"seconds a comment in the assigning pass at the larger count over those at the smaller; {how}",
+            many["count"],
+            Value(slower, slower, slower),
+            goal=1.1,
+            is_lower_better=True,
+        ),
+        Row(
+            "themes_streamed_peak_memory",
+            f"peak memory of the process at the larger count over that at the smaller; {how}",
+            many["count"],
+            larger and Value(larger, larger, larger),
+            goal=1.1,
+            is_lower_better=True,
+        ),
+    ]
+    header = ("comments", "sample, s", "fit, s", "assign, s", "assigned comments/s", "peak memory, MB")
+    cells: Sequence[tuple[str, ...]] = [
+        (
+            f"{run['count']:,}",
+            shown(run["sample_seconds"]),
+            shown(run["fit_seconds"]),
+            shown(run["assign_seconds"]),
+            shown(run["count"] / run["assign_seconds"]),
+            shown(run["peak_mb"]) if run["peak_mb"] else "–",
+        )
+        for run in (few, many)
+    ]
+    return rows, Table(
+        "Streamed comments",
+        header,
+        tuple(cells),
+        "Making the vectors is not counted; libraries are in the memory.",
+    )
+
+
+def _stream(count: int, threads: int) -> dict[str, Any]:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.language.streaming", str(count)],
+        capture_output=True,
+        text=True,
+        cwd=SOURCE_TREE,
+        env=environment,
+    )
+    if done.returncode != 0:
+        raise FeedbackError(f"The streamed run of {count:,} comments failed: {done.stderr.strip()[-500:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
