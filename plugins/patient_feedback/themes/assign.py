@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patient_feedback.themes.content import is_contentless
-from patient_feedback.themes.space import ThemeSpace, plain_space
+from patient_feedback.themes.space import ThemeSpace, theme_space
 
 UNASSIGNED = -1
 CONFIDENCE_DIGITS = 4
+SIMILARITY_DIGITS = 6
+SHARPNESS_WITH_READERS = 12.0
+"""How fast confidence grows with similarity: with this it is about the share of texts whose human labels
+hold the theme's topic."""
+SHARPNESS_WITHOUT_READERS = 24.0
 CHUNK = 8_192
 """Texts whose similarities are in memory at once."""
 
@@ -27,28 +32,32 @@ class ThemeCentres:
     threshold: float
     """Confidence below which a comment is unassigned."""
     subtheme_centroids: tuple[NDArray[np.float32], ...]
-    """For each theme its subthemes' unit vectors of the space; none where a theme is not divided."""
+    """For each theme its subthemes' unit vectors beside the stored ones; none where it is not divided."""
+    floor: float = 0.0
+    """Cosine similarity to a centre that a text about none of the themes may well have."""
 
     @classmethod
     def plain(cls, centroids: NDArray[np.float32], threshold: float) -> ThemeCentres:
         """Return centres in the space of the vectors themselves, without subthemes."""
         dimensions = centroids.shape[1] if centroids.ndim == 2 else 0
         empty = np.zeros((0, dimensions), np.float32)
-        return cls(plain_space(dimensions), centroids, threshold, (empty,) * len(centroids))
+        return cls(theme_space(dimensions), centroids, threshold, (empty,) * len(centroids))
 
     def to_bytes(self) -> bytes:
         """Return the centres as safetensors."""
         from safetensors.numpy import save
 
         counts = [len(one) for one in self.subtheme_centroids]
-        finer = np.concatenate([*self.subtheme_centroids, np.zeros((0, self.space.dimensions), np.float32)])
+        finer = np.concatenate(
+            [*self.subtheme_centroids, np.zeros((0, len(self.space.projection)), np.float32)]
+        )
         tensors = {
             "centroids": self.centroids,
             "offset": self.space.offset,
             "projection": self.space.projection,
             "subtheme_centroids": finer,
             "subtheme_counts": np.array(counts, np.int64),
-            "threshold": np.array([self.threshold], np.float64),
+            "threshold": np.array([self.threshold, self.floor], np.float64),
         }
         return save({name: np.ascontiguousarray(values) for name, values in tensors.items()})
 
@@ -65,6 +74,7 @@ class ThemeCentres:
             tensors["centroids"],
             float(tensors["threshold"][0]),
             tuple(np.split(tensors["subtheme_centroids"], ends)) if has_themes else (),
+            float(tensors["threshold"][1]),
         )
 
 
@@ -75,7 +85,8 @@ class ThemeAssignments:
     themes: NDArray[np.int64]
     """Position among the themes, or -1."""
     confidences: NDArray[np.float32]
-    """0..1: cosine similarity to the theme's centre; 0 where the text names no subject."""
+    """0..1: how probable the nearest theme is against all others and against none of them; 0 where the
+    text names no subject."""
     subthemes: NDArray[np.int64]
     """Position among the theme's subthemes, or -1."""
 
@@ -97,25 +108,35 @@ def assign_themes(
         return ThemeAssignments(themes, confidences, subthemes)
     for start in range(0, len(texts), CHUNK):
         part = slice(start, start + CHUNK)
-        vectors = centres.space.project(embeddings[part])
+        vectors = embeddings[part].astype(np.float64)
         has_subject = np.array([not is_contentless(text) for text in texts[part]], dtype=bool)
-        similarities = _similarities(vectors, centres.centroids)
-        confidence = np.where(has_subject, np.clip(similarities.max(axis=1), 0.0, 1.0), 0.0)
-        nearest = np.where(
-            has_subject & (confidence >= centres.threshold), similarities.argmax(axis=1), UNASSIGNED
-        )
+        nearest, confidence = _nearest(centres, embeddings[part])
+        confidence[~has_subject] = 0.0
+        nearest[~has_subject | (confidence < centres.threshold)] = UNASSIGNED
         themes[part], confidences[part] = nearest, confidence
         for theme, finer in enumerate(centres.subtheme_centroids):
             members = np.flatnonzero(nearest == theme)
             if len(finer) and len(members):
-                subthemes[start + members] = _similarities(vectors[members], finer).argmax(axis=1)
+                similarities = np.round(vectors[members] @ finer.astype(np.float64).T, SIMILARITY_DIGITS)
+                subthemes[start + members] = similarities.argmax(axis=1)
     return ThemeAssignments(themes, confidences, subthemes)
 
 
-def _similarities(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return cosine similarities, in double precision and rounded.
+def _nearest(
+    centres: ThemeCentres, embeddings: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return (nearest theme, confidence) of each text.
 
-    A confidence must not depend on how many texts are read at once.
+    Confidence is the weight of the nearest theme among all themes and the alternative "about none",
+    which stands at the floor; each weighs the exponential of its similarity.
     """
-    exact: NDArray[np.float64] = np.asarray(vectors, np.float64) @ np.asarray(centroids, np.float64).T
-    return np.round(exact, CONFIDENCE_DIGITS)
+    # In double precision and rounded: a confidence must not depend on how many texts are read at once.
+    similarities = np.round(
+        centres.space.project(embeddings) @ centres.centroids.astype(np.float64).T, SIMILARITY_DIGITS
+    )
+    sharpness = SHARPNESS_WITH_READERS if centres.space.has_readers else SHARPNESS_WITHOUT_READERS
+    best = similarities.max(axis=1)
+    rest = np.exp(sharpness * (similarities - best[:, None])).sum(axis=1)
+    none = np.exp(np.clip(sharpness * (centres.floor - best), None, 60.0))
+    confidence: NDArray[np.float64] = np.round(1.0 / (rest + none), CONFIDENCE_DIGITS)
+    return similarities.argmax(axis=1), confidence

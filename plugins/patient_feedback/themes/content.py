@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
-from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
 
-from patient_feedback.words import words
+from patient_feedback.words import REDACTION_MARK, words
 
 CLAUSE_END = re.compile(r"[.,;:!?()\n\r/]+|\[[A-Z][A-Z_]*\]")
 
+CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")
+SHORT_SUBJECTS = frozenset({"gp", "tv"})
 CONTENTLESS_WORDS = frozenset(
     """
     a absolutely add all any anything applicable apply applies as at aware blank can cannot can't cant cause
@@ -27,24 +33,34 @@ CONTENTLESS_LIMIT = 12
 
 SUBJECT_WORDS = frozenset({"call", "everything", "front", "nothing", "part", "serious", "side", "system"})
 """Words on the stop lists that name a subject in feedback."""
-GENERAL_WORDS = frozenset(
-    """
+GENERAL_WORDS = {
+    "en": """
     able actually also always ask asked bit came come day definitely didnt don don't dont especially etc
     feel felt gave get gets getting give given go going gone got he's i'd i'll i'm i've im it's ive just
     know let like lot lots made make makes making maybe mum need needed one's people quite really said say
     saying says seen sent sure take takes taken taking tell thank thanks that's thing things think thought
     time told took try trying use used want wanted wasnt way went whilst
-    """.split()  # noqa: SIM905 (a word list reads better)
-)
-"""Words that say little about any theme, beyond the stop lists."""
-VERDICT_WORDS = frozenset(
-    """
-    absolutely amazing best better brilliant class complaint complaints efficient everything excellent expected
-    experience fantastic fault faults fine good great happy honest honestly improve improved improvement job
-    lovely nice nothing overall perfect perfection pleased problem problems satisfactory satisfied service
-    services spot superb true truth work wonderful
-    """.split()  # noqa: SIM905
-)
+    """,
+    "sv": """
+    alltid bara bli blir blivit blev borde fick får gick går gjorde gjort gör helt hos igen ju kanske kom lite
+    många mer mig mycket måste nog också så sen tack tog tyckte tycker veta vid även är
+    """,
+}
+"""Words that say little about any theme, beyond the stop lists, for each language (ISO 639-1)."""
+VERDICT_WORDS = {
+    "en": """
+    absolutely amazing appreciated awesome bad best better brilliant class complaint complaints efficient
+    everything excellent exceptional expected experience extremely fab fabulous fantastic fault faults fine
+    first-class good great happy highly honest honestly impressed improve improved improvement incredible job
+    lovely nice nothing outstanding overall perfect perfection pleased poor problem problems recommend
+    satisfactory satisfied service services spot superb terrible thoroughly top truth true well wonderful work
+    """,
+    "sv": """
+    allting bra bäst bästa bättre dålig dåligt fantastisk fantastiskt fin fint förbättra förbättras ingenting
+    jättebra kanon mycket nöjd nöjda perfekt problem suverän suveränt tacksam toppen underbar underbart
+    utmärkt utmärkta
+    """,
+}
 """Words that praise, blame or wave aside without saying what: a theme that has no others is about no one subject."""
 
 SUFFIXES = (
@@ -73,7 +89,7 @@ def is_contentless(text: str) -> bool:
 
 
 def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
-    """Return the content words of a redacted text and the pairs of them that stand side by side.
+    """Return the content words of a redacted text, and the pairs and threes of them that stand side by side.
 
     `languages` (ISO 639-1) says whose stop words are left out. Marks such as [PERSON], numbers and
     contractions are never part of a phrase.
@@ -81,18 +97,47 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
     stop = _stop_words(languages)
     phrases: set[str] = set()
     for clause in CLAUSE_END.split(text):
-        previous = None
+        run: list[str] = []
         for word in words(clause):
-            if word in stop or "'" in word or len(word) < 3:
-                previous = None
+            if word in stop or "'" in word or (len(word) < 3 and word not in SHORT_SUBJECTS):
+                run = []
                 continue
             phrases.add(word)
-            if previous is not None and previous != word:
-                phrases.add(f"{previous} {word}")
-            previous = word
+            run = [*run[-2:], word]
+            if len(run) > 1 and run[-2] != word:
+                phrases.add(f"{run[-2]} {word}")
+                if len(run) > 2 and run[-3] not in run[-2:]:
+                    phrases.add(" ".join(run))
     return phrases
 
 
+def shouted_words(texts: Sequence[str]) -> Counter[str]:
+    """Return the words (lower case) that are more often written in capitals than not, such as "gp"."""
+    counted: Counter[str] = Counter()
+    for text in texts:
+        if not text.isupper():
+            for word in CAPITALS.findall(REDACTION_MARK.sub(" ", text)):
+                counted[word.lower()] += 1
+    if not counted:
+        return counted
+    either = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(counted)))})\b", re.IGNORECASE)
+    plain = Counter(
+        found.lower()
+        for text in texts
+        if not text.isupper()
+        for found in either.findall(text)
+        if not found.isupper()
+    )
+    return Counter({word: count for word, count in counted.items() if count > plain[word]})
+
+
+@lru_cache
+def verdict_stems(languages: tuple[str, ...]) -> frozenset[str]:
+    """Return the stems of the words that praise or blame without saying what, in these languages."""
+    return frozenset(stem(word) for one in languages for word in VERDICT_WORDS.get(one, "").split())
+
+
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Return a crude stem that only serves to see that "wait", "waits" and "waiting" are one subject."""
     for suffix in SUFFIXES:
@@ -104,7 +149,18 @@ def stem(word: str) -> str:
 
 @lru_cache
 def _stop_words(languages: tuple[str, ...]) -> frozenset[str]:
-    listed: set[str] = set(GENERAL_WORDS)
+    """Return the words that are kept out of names; spaCy's stop words for any language that it knows."""
+    listed: set[str] = set()
     for language in languages:
-        listed |= import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS
+        listed.update(GENERAL_WORDS.get(language, "").split())
+        listed |= _spacy_stop_words(language)
     return frozenset(word.replace("\u2019", "'") for word in listed) - SUBJECT_WORDS
+
+
+def _spacy_stop_words(language: str) -> set[str]:
+    # The list alone is read: importing spaCy takes seconds.
+    package = find_spec("spacy")
+    if package is None or package.origin is None:
+        return set()
+    path = Path(package.origin).parent / "lang" / language / "stop_words.py"
+    return set(run_path(str(path))["STOP_WORDS"]) if path.is_file() else set()

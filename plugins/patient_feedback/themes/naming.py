@@ -1,30 +1,39 @@
-"""Names for themes, made of the patients' own words: class-based TF-IDF over words and pairs of words."""
+"""Names for themes, made of the patients' own words: class-based TF-IDF over words and short phrases."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
-from patient_feedback.themes.content import VERDICT_WORDS, content_phrases, stem
+import numpy as np
+from numpy.typing import NDArray
+
+from patient_feedback.themes.content import content_phrases, shouted_words, stem, verdict_stems
 
 KEYWORD_COUNT = 10
 LABEL_PHRASES = 3
+LABEL_WORDS = 4
+TOPIC_LABEL_PHRASES = 2
 MINIMUM_SHARE = 0.02
 """A keyword stands in at least this share of the theme's members ..."""
 MINIMUM_MEMBERS = 2
 """... and in at least this many of them, once the theme has more than three."""
 WEAK_SCORE = 0.3
-"""A third phrase that scores below this share of the theme's best one stays out of the label."""
-PAIR_FACTOR = 1.4
-"""A pair says more than a word: it wins where it stands in more than 1 / 1.4 of the word's members."""
+"""A phrase that scores below this share of the theme's best one stays out of the label."""
+PHRASE_FACTOR = (1.0, 1.4, 1.6)
+"""A phrase of two or three words says more than a word: it wins where it is nearly as frequent."""
 VERDICT_PHRASES = 2
 """A theme whose first phrases, this many, are all verdicts ("good", "nothing") has no subject of its own ..."""
 GENERAL_PREFIX = "General: "
 """... and says so at the start of its label; any other theme's label leaves verdicts out."""
-VERDICT_STEMS = frozenset(stem(word) for word in VERDICT_WORDS)
+WITHOUT_WORDS = "Other"
+
+Scored = list[tuple[str, float]]
+"""(stemmed phrase, score), best first."""
 
 
 class LabelProposer(Protocol):
@@ -38,51 +47,154 @@ class LabelProposer(Protocol):
 @dataclass(frozen=True, slots=True)
 class ThemeName:
     label: str
-    """For people, in title case: "Waiting Time, Hours", or "General: Everything, Good" where the theme has no
-    subject of its own; unlike that of any other theme of the fit."""
+    """For people: "Waiting time, hours", "Parking: barrier, spaces" where a topic stands behind it, or
+    "General: everything, good" where the theme has no subject; unlike that of any other theme of the fit."""
     keywords: tuple[str, ...]
     """Best first, at most `KEYWORD_COUNT`, lower case."""
+    subthemes: tuple[ThemeName, ...] = ()
 
 
 def name_themes(
-    texts: Sequence[str], memberships: Sequence[int], theme_count: int, languages: tuple[str, ...]
+    texts: Sequence[str],
+    members: Sequence[NDArray[np.intp]],
+    languages: tuple[str, ...],
+    *,
+    subthemes: Sequence[Sequence[NDArray[np.intp]]] | None = None,
+    topic_labels: Sequence[str | None] | None = None,
+    exemplars: Sequence[Sequence[int]] | None = None,
+    finer_exemplars: Sequence[Sequence[Sequence[int]]] | None = None,
+    propose_label: LabelProposer | None = None,
 ) -> list[ThemeName]:
-    """Return a name for each theme 0..theme_count-1, from the redacted texts of its members.
+    """Return a name for each theme, from the redacted texts of its members (positions in `texts`).
 
-    `memberships` holds each text's theme. A phrase scores by the share of the theme's members that
-    hold it, times the logarithm of how much rarer it is in the whole. Forms of one word ("wait",
-    "waiting") count as one phrase and are shown in their most frequent form.
+    A phrase scores by the share of the members that hold it, times the logarithm of how much rarer
+    it is in the whole; for a subtheme the whole is its theme. Forms of one word ("wait", "waiting")
+    count as one and are shown in their most frequent form.
     """
-    inside = [Counter[str]() for _ in range(theme_count)]
-    overall: Counter[str] = Counter()
-    forms: dict[str, Counter[str]] = {}
-    sizes = Counter(memberships)
-    for text, theme in zip(texts, memberships, strict=True):
-        stems: set[str] = set()
-        for phrase in content_phrases(text, languages):
-            stemmed = " ".join(map(stem, phrase.split()))
-            forms.setdefault(stemmed, Counter())[phrase] += 1
-            stems.add(stemmed)
-        inside[theme].update(stems)
-        overall.update(stems)
-    shown = {stemmed: min(seen, key=lambda form: (-seen[form], form)) for stemmed, seen in forms.items()}
-    ranked = [_ranked(inside[theme], overall, sizes[theme], len(texts)) for theme in range(theme_count)]
-    labels = _distinct_labels(ranked, sizes, shown)
+    phrases, shown = _phrases(texts, languages)
+    finer = subthemes or [()] * len(members)
+    verdicts = verdict_stems(languages)
+    overall = _counted(phrases, chain.from_iterable(members))
+    total = sum(map(len, members))
+    labels = _Labels(shown, shouted_words(texts), verdicts)
+    ranked = [_ranked(_counted(phrases, own), overall, len(own), total) for own in members]
+    for theme in sorted(range(len(members)), key=lambda theme: (-len(members[theme]), theme)):
+        topic = topic_labels[theme] if topic_labels else None
+        proposed = _proposal(propose_label, texts, ranked[theme], shown, exemplars, theme)
+        labels.give((theme,), ranked[theme], proposed=proposed, topic=topic)
+    finer_ranked: dict[tuple[int, int], Scored] = {}
+    for theme, parts in enumerate(finer):
+        inside = _counted(phrases, members[theme])
+        for part, own in enumerate(parts):
+            scored = _ranked(_counted(phrases, own), inside, len(own), len(members[theme]))
+            finer_ranked[theme, part] = scored
+            own_exemplars = finer_exemplars[theme] if finer_exemplars else None
+            proposed = _proposal(propose_label, texts, scored, shown, own_exemplars, part)
+            labels.give((theme, part), scored, proposed=proposed)
     return [
-        ThemeName(label, tuple(shown[stemmed] for stemmed, _ in scored))
-        for label, scored in zip(labels, ranked, strict=True)
+        ThemeName(
+            labels.given[theme,],
+            _keywords(ranked[theme], shown),
+            tuple(
+                ThemeName(labels.given[theme, part], _keywords(finer_ranked[theme, part], shown))
+                for part in range(len(finer[theme]))
+            ),
+        )
+        for theme in range(len(members))
     ]
 
 
-def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) -> list[tuple[str, float]]:
+class _Labels:
+    """The labels given so far; no two are alike."""
+
+    def __init__(self, shown: dict[str, str], shouted: Counter[str], verdicts: frozenset[str]) -> None:
+        self.given: dict[tuple[int, ...], str] = {}
+        self._shown = shown
+        self._shouted = shouted
+        self._verdicts = verdicts
+
+    def give(
+        self, theme: tuple[int, ...], scored: Scored, *, proposed: str | None = None, topic: str | None = None
+    ) -> None:
+        """Give a theme its label; one that another has gets a further phrase, or else a number."""
+        subjects = [one for one in scored if not self._is_verdict(one[0])]
+        is_general = topic is None and self._is_general(scored, subjects)
+        named = scored if is_general or not subjects else subjects
+        prefix = GENERAL_PREFIX if is_general and scored and len(theme) == 1 else ""
+        limit = LABEL_PHRASES
+        if topic is not None:
+            known = {stem(word) for word in topic.lower().replace(",", " ").split()}
+            named = [(phrase, score) for phrase, score in named if not known & set(phrase.split())]
+            prefix, limit = f"{topic}: ", TOPIC_LABEL_PHRASES
+        phrases = _label_phrases(named, limit)
+        rest = [phrase for phrase, _ in named if phrase not in phrases]
+        label = proposed or self._written(prefix, phrases)
+        while label in self.given.values() and rest:
+            phrases.append(rest.pop(0))
+            label = self._written(prefix, phrases)
+        plain, number = label, 2
+        while label in self.given.values():
+            label = f"{plain} ({number})"
+            number += 1
+        self.given[theme] = label
+
+    def _is_general(self, scored: Scored, subjects: Scored) -> bool:
+        return (
+            not subjects
+            or all(self._is_verdict(phrase) for phrase, _ in scored[:VERDICT_PHRASES])
+            or subjects[0][1] < WEAK_SCORE * scored[0][1]
+        )
+
+    def _is_verdict(self, phrase: str) -> bool:
+        return all(word in self._verdicts for word in phrase.split())
+
+    def _written(self, prefix: str, phrases: Sequence[str]) -> str:
+        words = ", ".join(self._cased(self._shown[phrase]) for phrase in phrases)
+        label = (prefix + words).removesuffix(": ") or WITHOUT_WORDS
+        return label[0].upper() + label[1:]
+
+    def _cased(self, phrase: str) -> str:
+        """Return a phrase with the words that people write in capitals ("GP") in capitals."""
+        return " ".join(word.upper() if self._shouted[word] > 0 else word for word in phrase.split())
+
+
+def _phrases(
+    texts: Sequence[str], languages: tuple[str, ...]
+) -> tuple[list[tuple[str, ...]], dict[str, str]]:
+    """Return the stemmed phrases of each text, and the form in which each is shown."""
+    forms: Counter[tuple[str, str]] = Counter()
+    stemmed_forms: dict[str, str] = {}
+    listed: list[tuple[str, ...]] = []
+    for text in texts:
+        found: set[str] = set()
+        for phrase in content_phrases(text, languages):
+            stemmed = stemmed_forms.get(phrase)
+            if stemmed is None:
+                stemmed = stemmed_forms[phrase] = " ".join(map(stem, phrase.split()))
+            forms[stemmed, phrase] += 1
+            found.add(stemmed)
+        listed.append(tuple(found))
+    shown: dict[str, str] = {}
+    for (stemmed, phrase), _ in sorted(forms.items(), key=lambda item: (-item[1], item[0])):
+        shown.setdefault(stemmed, phrase)
+    return listed, shown
+
+
+def _counted(phrases: Sequence[tuple[str, ...]], members: Iterable[int]) -> Counter[str]:
+    return Counter(chain.from_iterable(phrases[i] for i in members))
+
+
+def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) -> Scored:
     """Return (stemmed phrase, score), best first, no phrase within another."""
     minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size)) if size > MINIMUM_MEMBERS + 1 else 1
     scores: dict[str, float] = {}
     for phrase, count in inside.items():
+        if count < minimum:
+            continue
         rarity = math.log((count / size) / (overall[phrase] / total))
-        if count >= minimum and (rarity > 0 or size == total):
-            scores[phrase] = (count / size) * max(rarity, 0.01) * (PAIR_FACTOR if " " in phrase else 1.0)
-    chosen: list[tuple[str, float]] = []
+        if rarity > 0 or size == total:
+            scores[phrase] = (count / size) * max(rarity, 0.01) * PHRASE_FACTOR[phrase.count(" ")]
+    chosen: Scored = []
     for phrase, score in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
         parts = set(phrase.split())
         if not any(parts <= set(other.split()) or parts >= set(other.split()) for other, _ in chosen):
@@ -92,49 +204,36 @@ def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) 
     return chosen
 
 
-def _distinct_labels(
-    ranked: Sequence[Sequence[tuple[str, float]]], sizes: Counter[int], shown: dict[str, str]
-) -> list[str]:
-    """Return a label for each theme; of two with one label the larger keeps it, the other adds a word."""
-    labels: dict[int, str] = {}
-    for theme in sorted(range(len(ranked)), key=lambda theme: (-sizes[theme], theme)):
-        scored = ranked[theme]
-        subjects = [one for one in scored if not _is_verdict(one[0])]
-        is_general = (
-            not subjects
-            or all(_is_verdict(phrase) for phrase, _ in scored[:VERDICT_PHRASES])
-            or subjects[0][1] < WEAK_SCORE * scored[0][1]
-        )
-        named = scored if is_general else subjects
-        prefix = GENERAL_PREFIX if is_general and scored else ""
-        phrases = _label_phrases(named)
-        rest = [phrase for phrase, _ in named if phrase not in phrases]
-        label = prefix + _label(phrases, shown)
-        while label in labels.values() and rest:
-            phrases.append(rest.pop(0))
-            label = prefix + _label(phrases, shown)
-        plain, number = label, 2
-        while label in labels.values():
-            label = f"{plain} ({number})"
-            number += 1
-        labels[theme] = label
-    return [labels[theme] for theme in range(len(ranked))]
-
-
-def _is_verdict(phrase: str) -> bool:
-    return all(word in VERDICT_STEMS for word in phrase.split())
-
-
-def _label_phrases(scored: Sequence[tuple[str, float]]) -> list[str]:
-    """Return two or three phrases that share no word, so that each adds something."""
+def _label_phrases(scored: Scored, limit: int) -> list[str]:
+    """Return a few phrases that share no word, so that each adds something."""
     phrases: list[str] = []
     for phrase, score in scored:
         is_weak = len(phrases) >= 2 and score < WEAK_SCORE * scored[0][1]
         repeats = any(set(phrase.split()) & set(other.split()) for other in phrases)
-        if not is_weak and not repeats and len(phrases) < LABEL_PHRASES:
+        word_count = sum(len(other.split()) for other in [*phrases, phrase])
+        if (
+            not is_weak
+            and not repeats
+            and len(phrases) < limit
+            and (not phrases or word_count <= LABEL_WORDS)
+        ):
             phrases.append(phrase)
     return phrases
 
 
-def _label(phrases: Sequence[str], shown: dict[str, str]) -> str:
-    return ", ".join(shown[phrase].title() for phrase in phrases) or "Other"
+def _keywords(scored: Scored, shown: dict[str, str]) -> tuple[str, ...]:
+    return tuple(shown[stemmed] for stemmed, _ in scored)
+
+
+def _proposal(
+    propose_label: LabelProposer | None,
+    texts: Sequence[str],
+    scored: Scored,
+    shown: dict[str, str],
+    exemplars: Sequence[Sequence[int]] | None,
+    theme: int,
+) -> str | None:
+    if propose_label is None:
+        return None
+    chosen = exemplars[theme] if exemplars else ()
+    return (propose_label(_keywords(scored, shown), [texts[i] for i in chosen]) or "").strip() or None
