@@ -75,13 +75,15 @@ class AirflowApi:
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         return list(self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=200)["task_instances"])
 
-    def error_message(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> str | None:
+    def error_message(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1
+    ) -> str | None:
         """Return the message of the exception that ended a task's try, where its log has one."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         answer = self._request(
             "GET",
             path,
-            params={"full_content": True},
+            params={"full_content": True, "map_index": map_index},
             headers={"Accept": "application/json"},
             accepted=(200, 404),
         )

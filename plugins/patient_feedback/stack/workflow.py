@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -206,25 +207,52 @@ def _belongs(dag_run: dict[str, Any], run: WorkflowRun) -> bool:
 
 
 def _stages(settings: Settings, run: WorkflowRun) -> list[StageProgress]:
-    """Return the newest try of each task since the run began; none while the warehouse is away."""
+    """Return each task since the run began, by its newest tries; none while the warehouse is away."""
     try:
         with connect(settings, "follow") as connection:
             rows = connection.execute(
                 """
-                select distinct on (dag_id, run_id, task_id)
+                select distinct on (dag_id, run_id, task_id, partition_number)
                     dag_id, run_id, task_id, run_state, row_count, counts, started_at, finished_at
                 from audit.pipeline_run
                 where started_at >= %s and dag_id = any(%s)
-                order by dag_id, run_id, task_id, try_number desc
+                order by dag_id, run_id, task_id, partition_number, try_number desc
                 """,
                 (run.started_at, [*DOWNSTREAM, *run.ingest_runs]),
             ).fetchall()
     except (WarehouseError, psycopg.Error):
         return run.stages
-    stages = (StageProgress(*row) for row in rows)
+    stages = [
+        _joined(list(parts)) for _, parts in groupby((StageProgress(*row) for row in rows), key=_task_of)
+    ]
     # Scheduled runs of several DAGs bear the same run_id.
     own = (stage for stage in stages if run.ingest_runs.get(stage.dag_id, stage.run_id) == stage.run_id)
     return sorted(own, key=lambda stage: stage.started_at)
+
+
+def _task_of(stage: StageProgress) -> tuple[str, str, str]:
+    return stage.dag_id, stage.run_id, stage.task_id
+
+
+def _joined(parts: list[StageProgress]) -> StageProgress:
+    """Return a task whose work was cut into partitions as one stage: as bad as its worst, as far as its slowest."""
+    if len(parts) == 1:
+        return parts[0]
+    states = {part.state for part in parts}
+    worst = next(state for state in ("failed", "running", "succeeded", "skipped") if state in states)
+    counts: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.counts.items():
+            counts[name] = counts.get(name, 0) + value if isinstance(value, int) else value
+    ends = [part.finished_at for part in parts if part.finished_at is not None]
+    return StageProgress(
+        *_task_of(parts[0]),
+        worst,
+        sum(part.row_count or 0 for part in parts),
+        counts,
+        min(part.started_at for part in parts),
+        max(ends) if len(ends) == len(parts) else None,
+    )
 
 
 def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[FailedTask]:
@@ -243,12 +271,14 @@ def _failures(settings: Settings, api: AirflowApi, run: WorkflowRun) -> list[Fai
 def _failed_task(
     settings: Settings, api: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]
 ) -> FailedTask:
-    task_id, try_number = task["task_id"], task["try_number"]
+    task_id, try_number, map_index = task["task_id"], task["try_number"], task.get("map_index", -1)
     try:
-        message = api.error_message(dag_id, run_id, task_id, try_number)
+        message = api.error_message(dag_id, run_id, task_id, try_number, map_index)
     except (StackError, httpx.HTTPError):
         message = None
     folder = settings.home / "logs" / "tasks" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+    if map_index >= 0:
+        folder = folder / f"map_index={map_index}"
     return FailedTask(
         dag_id,
         run_id,

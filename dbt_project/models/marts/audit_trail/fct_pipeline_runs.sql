@@ -4,6 +4,7 @@ select
     run_id,
     task_id,
     try_number,
+    partition_number,
     run_type,
     run_state,
     error_kind,

@@ -10,6 +10,7 @@ renamed as (
         run_id,
         task_id,
         try_number,
+        partition_number,
 
         -- what ran
         run_type,
