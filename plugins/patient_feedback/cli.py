@@ -194,19 +194,29 @@ def train(
         Path, typer.Option(help="A CSV with comments and their labels.", exists=True, dir_okay=False)
     ],
     output: Annotated[
-        Path | None, typer.Option(help="Where to write the heads; without it in place of the shipped ones.")
+        Path | None, typer.Option(help="Where to write the models; without it in place of the shipped ones.")
     ] = None,
+    adapter: Annotated[
+        bool,
+        typer.Option(
+            help="Train an adapter for the default encoder too; else heads for FEEDBACK_ENCODER as it is."
+        ),
+    ] = True,
 ) -> None:
-    """Train the heads for sentiment and topics on labelled comments, and measure them; some minutes."""
+    """Train the models that read sentiment and topics on labelled comments, and measure them."""
     from patient_feedback.language import training
     from patient_feedback.language.encoder import load_encoder
     from patient_feedback.language.heads import MODELS_DIR
 
     settings = Settings.from_environment()
-    encoder = load_encoder(settings.encoder_name, settings.worker_threads)
-    folder = output or MODELS_DIR
-    heads = training.train(labelled, folder, encoder=encoder, threads=settings.worker_threads)
-    console.print(f"Wrote {heads.sentiment_version} and {heads.topics_version}, with figures, to {folder}.")
+    threads = settings.worker_threads
+    encoder = None if adapter else load_encoder(settings.encoder_name, threads, adapter="none")
+    folder = output or (MODELS_DIR if adapter else MODELS_DIR / "without_adapter")
+    models = training.train(labelled, folder, encoder=encoder, threads=threads)
+    console.print(
+        f"Wrote {models.sentiment_version} and {models.topics_version} for {models.encoder_version}, "
+        f"with figures, to {folder}."
+    )
 
 
 @app.command()

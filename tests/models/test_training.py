@@ -3,10 +3,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from patient_feedback.errors import FeedbackError
@@ -15,11 +17,18 @@ from patient_feedback.language.fitting import LevelSettings
 from patient_feedback.language.labelled import read_labelled
 from patient_feedback.language.sentiment import LEVELS, load_sentiment_model
 from patient_feedback.language.topics import load_topic_model
-from patient_feedback.language.training import train
+from patient_feedback.language.training import (
+    FixedVectors,
+    TrainingSettings,
+    cross_fit,
+    folds_by_group,
+    train,
+)
+from patient_feedback.language.written_examples import EXAMPLES_FILE, with_written_examples
 
 SUBJECTS = {"Timeliness of care": "wait", "Food & drink provision & facilities": "soup"}
 LABELS = {1: "wonderful", 2: "good", 3: "average", 4: "poor", 5: "dreadful"}
-QUICK = LevelSettings(hidden=16, epochs=6)
+QUICK = TrainingSettings(levels=LevelSettings(hidden=16, epochs=10), level_starts=2)
 
 
 class WordEncoder:
@@ -67,14 +76,14 @@ def labelled(tmp_path: Path) -> Path:
 
 def test_same_file_and_seed_give_the_same_bytes(labelled: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
-        train(labelled, tmp_path / name, encoder=WordEncoder(), level_settings=QUICK)
+        train(labelled, tmp_path / name, encoder=WordEncoder(), settings=QUICK)
     for file in ("sentiment.safetensors", "sentiment.json", "topics.safetensors", "topics.json"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
 def test_trained_heads_read_what_the_labels_say(labelled: Path, tmp_path: Path) -> None:
     encoder = WordEncoder()
-    trained = train(labelled, tmp_path / "models", encoder=encoder, level_settings=QUICK)
+    trained = train(labelled, tmp_path / "models", encoder=encoder, settings=QUICK)
     sentiment = load_sentiment_model(encoder.version, tmp_path / "models")
     topics = load_topic_model(encoder.version, tmp_path / "models")
     assert (sentiment.version, topics.version) == (trained.sentiment_version, trained.topics_version)
@@ -91,16 +100,51 @@ def test_trained_heads_read_what_the_labels_say(labelled: Path, tmp_path: Path) 
 def test_rare_topic_is_left_out_and_said_so(labelled: Path, tmp_path: Path) -> None:
     import json
 
-    train(labelled, tmp_path / "models", encoder=WordEncoder(), level_settings=QUICK)
+    train(labelled, tmp_path / "models", encoder=WordEncoder(), settings=QUICK)
     manifest = json.loads((tmp_path / "models" / "topics.json").read_text(encoding="utf-8"))
     assert manifest["not_predicted"] == {"parking": 1}
     assert "parking" not in manifest["labels"]
 
 
 def test_no_comment_is_written_into_the_models(labelled: Path, tmp_path: Path) -> None:
-    train(labelled, tmp_path / "models", encoder=WordEncoder(), level_settings=QUICK)
+    train(labelled, tmp_path / "models", encoder=WordEncoder(), settings=QUICK)
     for path in (tmp_path / "models").iterdir():
         assert b"wonderful" not in path.read_bytes()
+
+
+def test_comments_are_read_without_their_own_labels(labelled: Path) -> None:
+    comments = read_labelled(labelled)
+    vectors = FixedVectors(WordEncoder().encode(list(with_written_examples(comments).texts)))
+    fold_of = folds_by_group(comments.groups, 5)
+    honest = cross_fit(comments, fold_of, settings=QUICK, source=vectors)
+    held_out = fold_of == 0
+    other_labels = np.where(held_out & (comments.levels >= 0), 4 - comments.levels, comments.levels)
+    misled = cross_fit(replace(comments, levels=other_labels), fold_of, settings=QUICK, source=vectors)
+    np.testing.assert_array_equal(honest.level_logits[held_out], misled.level_logits[held_out])
+    assert not np.array_equal(honest.level_logits[~held_out], misled.level_logits[~held_out])
+
+
+def test_written_examples_teach_known_topics_and_no_sentiment(labelled: Path, tmp_path: Path) -> None:
+    comments = read_labelled(labelled)
+    examples = tmp_path / "examples.yml"
+    examples.write_text(
+        "- topics: [parking]\n  comments: [No space for the car, Car park full]\n"
+        "- topics: [unheard_of]\n  comments: [Something else]\n",
+        encoding="utf-8",
+    )
+    learnable = with_written_examples(comments, examples)
+    added = slice(len(comments.texts), None)
+    assert learnable.texts[added] == ("No space for the car", "Car park full")
+    assert learnable.topics[added].tolist() == [[0, 0, 1], [0, 0, 1]]
+    assert learnable.levels[added].tolist() == [-1, -1]
+
+
+def test_shipped_examples_name_topics_of_the_taxonomy() -> None:
+    seed = Path(__file__).parents[2] / "dbt_project" / "seeds" / "topics.csv"
+    with seed.open(encoding="utf-8") as stream:
+        known = {row["topic_slug"] for row in csv.DictReader(stream)}
+    named = {slug for entry in yaml.safe_load(EXAMPLES_FILE.read_text("utf-8")) for slug in entry["topics"]}
+    assert named <= known
 
 
 def test_blank_comments_are_not_learnt_from(labelled: Path) -> None:

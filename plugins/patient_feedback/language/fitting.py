@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ class TopicSettings:
     penalty: float = 1.0
     """C of the linear support vector machine: larger follows the examples more closely."""
     intent_scale: float = 0.5
+    reader_penalty: float = 10.0
+    """C of the logistic readers."""
     seed: int = 20_260_101
 
 
@@ -149,6 +151,36 @@ def fit_topics(
             "output.words": columns[width + intents :],
         }
     )
+
+
+def fit_linear_readers(
+    features: Features, targets: NDArray[np.float32], rows: NDArray[np.intp], settings: TopicSettings
+) -> Weights:
+    """Return logistic readers of the topics from the vector alone: theme space is built of them."""
+    from sklearn.linear_model import LogisticRegression
+
+    vectors = features.embeddings[rows]
+    columns = np.zeros((vectors.shape[1], targets.shape[1]), np.float32)
+    offsets = np.full((1, targets.shape[1]), -10.0, np.float32)
+    for topic in range(targets.shape[1]):
+        truth = targets[rows, topic]
+        if 0 < truth.sum() < len(truth):
+            reader = LogisticRegression(C=settings.reader_penalty, max_iter=300).fit(vectors, truth)
+            columns[:, topic], offsets[0, topic] = reader.coef_[0], reader.intercept_[0]
+    return _as_stored({"reader.embedding": columns, "reader.offset": offsets})
+
+
+def averaged(networks: Sequence[Weights]) -> Weights:
+    """Return one network that gives the mean of what `networks` give: their hidden layers side by side."""
+    share = 1.0 / len(networks)
+    joined = {
+        name: np.concatenate([weights[name] for weights in networks], axis=1)
+        for name in ("hidden.embedding", "hidden.intent")
+    }
+    joined["output.hidden"] = np.concatenate([weights["output.hidden"] * share for weights in networks])
+    for name in ("output.intent", "output.words"):
+        joined[name] = np.sum([weights[name] * share for weights in networks], axis=0)
+    return _as_stored(joined)
 
 
 def _as_stored(weights: Mapping[str, NDArray[Any]]) -> Weights:

@@ -20,6 +20,8 @@ from patient_feedback.words import words
 TEXT_COLUMN = "FFT answer"
 QUESTION_COLUMN = "FFT question"
 SENTIMENT_COLUMN = "Comment sentiment"
+RATING_COLUMN = "FFT categorical answer"
+ORGANISATION_COLUMN = "Trust"
 FIRST_TOPIC_COLUMN = "Not assigned"
 NO_TOPIC_COLUMNS = frozenset({"Not assigned", "Labelling not possible", SENTIMENT_COLUMN})
 """Label columns that name no topic; a comment marked with one of the first two has none."""
@@ -45,6 +47,10 @@ class LabelledComments:
     """Comments of one group have the same words; a group is never split between training and measuring."""
     levels: NDArray[np.int64]
     """Sentiment, 0 very negative .. 4 very positive; -1 where it is not labelled."""
+    ratings: NDArray[np.int64]
+    """The patient's own Friends and Family answer, 0 very poor .. 4 very good; -1 where there is none."""
+    organisations: tuple[str, ...]
+    """Who was spoken of; empty where the file does not say."""
     topic_slugs: tuple[str, ...]
     topics: NDArray[np.float32]
     """0/1, shape (comments, topics)."""
@@ -77,6 +83,8 @@ def read_labelled(path: Path) -> LabelledComments:
         intents=tuple(_intent(row[QUESTION_COLUMN]) for row in rows),
         groups=tuple(" ".join(words(text)) or text.strip() for text in texts),
         levels=np.array([_level(row[SENTIMENT_COLUMN]) for row in rows], np.int64),
+        ratings=np.array([_level(row.get(RATING_COLUMN) or "") for row in rows], np.int64),
+        organisations=tuple((row.get(ORGANISATION_COLUMN) or "").strip() for row in rows),
         topic_slugs=tuple(topic_slug(column) for column in topic_columns),
         topics=np.array(
             [[_flag(row[column]) for column in topic_columns] for row in rows], np.float32
@@ -97,7 +105,9 @@ def _intent(question: str) -> str:
 
 
 def _level(value: str) -> int:
-    return LEVEL_COUNT - int(float(value)) if value.strip() else -1
+    """Return the level of a value 1 (best) .. 5 (worst); -1 for a blank or "don't know"."""
+    level = LEVEL_COUNT - int(float(value)) if value.strip() else -1
+    return level if 0 <= level < LEVEL_COUNT else -1
 
 
 def _flag(value: str) -> float:

@@ -35,6 +35,13 @@ class TopicModel:
         """The topics that this model can find; the taxonomy holds rarer ones too."""
         return self._head.labels
 
+    def linear_readers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return weights (dimensions, topics) and offsets (topics,) of readers that know the vector alone.
+
+        sigmoid(embeddings @ weights + offsets) is the probability of each of `topic_slugs`.
+        """
+        return self._head.weights["reader.embedding"], self._head.weights["reader.offset"][0]
+
     def mentions(
         self, embeddings: NDArray[np.float32], intents: Sequence[str], texts: Sequence[str]
     ) -> list[list[TopicMention]]:
