@@ -47,6 +47,9 @@ def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool 
     in_downstream("analyse_comments", "detect_languages", lambda _, c: analysis.detect_languages(settings, c))
     in_downstream("analyse_comments", "embed_comments", lambda _, c: analysis.embed_comments(settings, c))
     in_downstream("analyse_comments", "score_comments", lambda _, c: analysis.score_comments(settings, c))
+    in_downstream(
+        "analyse_comments", "announce_readings", lambda _, c: analysis.announce_readings(settings, c)
+    )
     in_downstream("discover_themes", "fit_themes", lambda r, c: themes.fit_themes(settings, r, c))
     in_downstream("discover_themes", "assign_themes", lambda _, c: themes.assign_themes(settings, c))
     in_downstream("discover_themes", "measure_drift", lambda r, c: themes.measure_drift(settings, r, c))

@@ -52,6 +52,13 @@ class AnalysisVersions:
     topics: str
     detector: str
     languages: tuple[str, ...]
+    taxonomies: tuple[str, ...] = ()
+    """Versions of the readers of declared taxonomies."""
+
+    @property
+    def topic_models(self) -> list[str]:
+        """The versions of all topic models, that of the fixed taxonomy first."""
+        return [self.topics, *self.taxonomies]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +316,7 @@ def _wanted(versions: AnalysisVersions) -> dict[str, object]:
         "segmentation": SEGMENTATION_VERSION,
         "sentiment": versions.sentiment,
         "reading_rules": READING_RULES,
-        "topics": [versions.topics],
+        "topics": versions.topic_models,
     }
 
 

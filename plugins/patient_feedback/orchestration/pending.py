@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patient_feedback.orchestration.analysis import AnalysisVersions
+from patient_feedback.orchestration.analysis import READING_RULES, AnalysisVersions
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
 from patient_feedback.warehouse.connection import connect
@@ -66,6 +66,10 @@ def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> 
                     where scored_at > (select published_at from audit.publication where is_current)
                 )
                 or exists (
+                    select from analysis.topic_reading
+                    where scored_at > (select published_at from audit.publication where is_current)
+                )
+                or exists (
                     select from analysis.theme_assignment
                     where assigned_at > (select published_at from audit.publication where is_current)
                 )
@@ -81,12 +85,30 @@ def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> 
                     where
                         comment.comment_state = 'text'
                         and text_language.language_code = any(%(languages)s)
-                        and sentiment.text_sha256 is null
+                        and sentiment.reading_rules_version is distinct from %(reading_rules)s
+                )
+                -- By a topic model too: a taxonomy may have been declared since.
+                or exists (
+                    select
+                    from feedback.comment
+                    inner join analysis.text_language using (text_sha256)
+                    cross join unnest(%(topics)s::text[]) as model (version)
+                    left join analysis.topic_reading
+                        on
+                            comment.text_sha256 = topic_reading.text_sha256
+                            and comment.question_intent = topic_reading.question_intent
+                            and model.version = topic_reading.topic_model_version
+                    where
+                        comment.comment_state = 'text'
+                        and text_language.language_code = any(%(languages)s)
+                        and topic_reading.text_sha256 is null
                 )
             """,
             {
                 "actions": list(CHANGES_OF_FEEDBACK),
                 "sentiment": versions.sentiment,
+                "reading_rules": READING_RULES,
+                "topics": versions.topic_models,
                 "languages": list(versions.languages),
             },
         ).fetchone()
