@@ -80,7 +80,7 @@ def measure_set_drift(connection: psycopg.Connection, theme_set_id: str, run_id:
     read = connection.execute(READ_TEXTS, (theme_set_id,)).fetchone()
     assert read is not None
     text_count, new_text_count, unassigned, new_unassigned, similarity, new_similarity = read
-    regions = _new_regions(connection, theme_set_id, similarity_at_fit) if new_text_count else []
+    regions = _new_regions(connection, theme_set_id) if new_text_count else []
     measures = DriftMeasures(
         population_growth_share=growth or 0.0,
         new_text_count=new_text_count,
@@ -139,9 +139,7 @@ def has_proposed_refit(connection: psycopg.Connection, theme_set_id: str) -> boo
     return bool(row and row[0])
 
 
-def _new_regions(
-    connection: psycopg.Connection, theme_set_id: str, similarity_at_fit: float | None
-) -> list[dict[str, object]]:
+def _new_regions(connection: psycopg.Connection, theme_set_id: str) -> list[dict[str, object]]:
     """Return the regions of new texts that no theme covers: how many texts, and hashes of the most typical."""
     import numpy as np
     from pgvector.psycopg import register_vector
@@ -149,7 +147,7 @@ def _new_regions(
     from patient_feedback.themes.drift import new_dense_regions
 
     centres = stored_set(connection, theme_set_id).centres
-    if centres is None or similarity_at_fit is None:
+    if centres is None:
         return []
     space = centres.space
     register_vector(connection)
@@ -159,7 +157,7 @@ def _new_regions(
             FAR_TEXTS, {"theme_set_id": theme_set_id, "is_new": is_new, "limit": limit}
         ).fetchall()
 
-    def placed(rows: list[tuple]) -> NDArray[np.float32]:
+    def placed(rows: list[tuple]) -> NDArray[np.floating]:
         vectors = np.array([vector.to_numpy() for _, vector in rows], dtype=np.float32)
         return space.project(vectors.reshape(len(rows), -1))
 
@@ -173,5 +171,5 @@ def _new_regions(
             "text_count": len(region),
             "exemplar_text_sha256s": [new[position][0] for position in region[:REGION_EXEMPLARS]],
         }
-        for region in new_dense_regions(placed(new), placed(earlier), similarity_at_fit)
+        for region in new_dense_regions(placed(new), placed(earlier))
     ]

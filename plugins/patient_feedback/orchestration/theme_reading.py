@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CHUNK_SIZE = 10_000
 """Texts per transaction: a killed run loses at most one chunk of work."""
+LEAST_CONFIDENCE = 0.0001
+"""Of a text that names a subject, however unlike every theme: 0 is kept for one that names none."""
 
 UNREAD_TEXTS = """
 select
@@ -59,6 +61,7 @@ class SetReader:
         import numpy as np
 
         from patient_feedback.themes.assign import assign_themes
+        from patient_feedback.themes.content import is_contentless
 
         if not texts:
             return []
@@ -69,10 +72,14 @@ class SetReader:
             (
                 self._stored.themes[theme].slug if theme >= 0 else None,
                 self._stored.subthemes[self._first[theme] + subtheme].slug if subtheme >= 0 else None,
-                float(confidence),
+                confidence if confidence > 0.0 or is_contentless(text) else LEAST_CONFIDENCE,
             )
-            for theme, subtheme, confidence in zip(
-                found.themes.tolist(), found.subthemes.tolist(), found.confidences, strict=True
+            for text, theme, subtheme, confidence in zip(
+                texts,
+                found.themes.tolist(),
+                found.subthemes.tolist(),
+                found.confidences.tolist(),
+                strict=True,
             )
         ]
 

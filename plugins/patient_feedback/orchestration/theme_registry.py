@@ -177,7 +177,7 @@ def register_themes(
         subthemes,
         [slug for _, slug in before],
         subthemes_of[was_read],
-        cosines(lambda centres: np.concatenate([*centres.subtheme_centroids, centres.centroids[:0]])),
+        cosines(_subtheme_centroids),
         taken | set(successors),
         merged_away,
         [successors.get(previous.themes[one.parent].slug, -1) for one in previous.subthemes],
@@ -326,6 +326,13 @@ def _register_level(
         ),
         tuple(named(entry) for entry in trace_lineage(shared, partners)),
     )
+
+
+def _subtheme_centroids(centres: ThemeCentres) -> NDArray[np.float32]:
+    import numpy as np
+
+    dimensions = len(centres.space.projection)
+    return np.concatenate([np.zeros((0, dimensions), np.float32), *centres.subtheme_centroids])
 
 
 def _is_one_space(previous: StoredSet, encoder_version: str, model: ThemeModel) -> bool:

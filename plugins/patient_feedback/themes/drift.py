@@ -76,37 +76,41 @@ def refit_reasons(measures: DriftMeasures, settings: DriftSettings | None = None
 
 
 def new_dense_regions(
-    new: NDArray[np.float32],
-    earlier: NDArray[np.float32],
-    mean_similarity: float,
-    settings: DriftSettings | None = None,
+    new: NDArray[np.floating], earlier: NDArray[np.floating], settings: DriftSettings | None = None
 ) -> list[list[int]]:
     """Return groups of new texts that lie together where hardly any earlier text lies, largest first.
 
-    `new` and `earlier` are unit vectors of texts far from their theme, in one space; of both about as
-    many, else chance finds regions of what there is more of. A text belongs to a region where its
-    nearest neighbours are nearly all new, and lie as close to it as two members of an average theme
-    lie to each other: the square of `mean_similarity`, the mean cosine of members to their centre.
-    Each group lists positions in `new`, the most typical text first.
+    `new` and `earlier` are unit vectors of texts far from their theme, in one space; no more new ones
+    than earlier ones, else chance finds regions of what there is more of. A text belongs to a region
+    where its nearest neighbours are nearly all new, and lie at least as close to it as an earlier
+    text's do half of the time. Each group lists positions in `new`, the most typical text first.
     """
     settings = settings or DriftSettings()
-    count = len(new)
-    if count < settings.region_texts:
+    if min(len(new), len(earlier)) < settings.region_texts:
         return []
-    similarities = np.asarray(new @ np.concatenate([new, earlier]).T, np.float64)
-    similarities[np.arange(count), np.arange(count)] = -np.inf
-    near = np.argpartition(-similarities, settings.neighbours - 1, axis=1)[:, : settings.neighbours]
-    closeness = np.take_along_axis(similarities, near, axis=1).mean(axis=1)
-    by_chance = count / (count + len(earlier))
+    near, closeness = _neighbours(new, np.concatenate([new, earlier]), settings.neighbours)
+    _, usual = _neighbours(earlier, earlier, settings.neighbours)
+    by_chance = len(new) / (len(new) + len(earlier))
     error = math.sqrt(by_chance * (1 - by_chance) / settings.neighbours)
     needed = min(1.0, max(settings.region_new_share, by_chance + STANDARD_ERRORS * error))
-    is_inside = ((near < count).mean(axis=1) >= needed) & (closeness >= mean_similarity**2)
+    is_inside = ((near < len(new)).mean(axis=1) >= needed) & (closeness >= np.median(usual))
     regions = [
         sorted(region, key=lambda position: (-closeness[position], position))
         for region in _connected(np.flatnonzero(is_inside).tolist(), near)
         if len(region) >= settings.region_texts
     ]
     return sorted(regions, key=lambda region: (-len(region), region[0]))
+
+
+def _neighbours(
+    vectors: NDArray[np.floating], pool: NDArray[np.floating], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the nearest others of each vector in a pool that begins with the vectors, and their mean cosine."""
+    similarities = np.asarray(vectors @ pool.T, np.float64)
+    itself = np.arange(len(vectors))
+    similarities[itself, itself] = -np.inf
+    near = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
+    return near, np.take_along_axis(similarities, near, axis=1).mean(axis=1)
 
 
 def _connected(members: Sequence[int], near: NDArray[np.intp]) -> list[list[int]]:

@@ -63,10 +63,13 @@ def bundle(random, count, dimensions=48):
 def test_planted_subject_is_found_among_scattered_texts_and_nothing_else(seed):
     random = np.random.default_rng(seed)
     earlier, new = scattered(random, 600), scattered(random, 300)
-    assert new_dense_regions(new, earlier, 0.7) == []
-    [region] = new_dense_regions(np.concatenate([new, bundle(random, 40)]), earlier, 0.7)
-    assert min(region) >= 300, "only texts of the planted subject"
-    assert len(region) >= 35
+    assert new_dense_regions(new, earlier) == []
+    [region] = new_dense_regions(np.concatenate([new, bundle(random, 40)]), earlier)
+    planted = [position for position in region if position >= 300]
+    assert len(planted) >= 35
+    assert len(planted) > 0.9 * len(region), (
+        "texts that lie nearest to the planted ones may be taken with them"
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -75,4 +78,4 @@ def test_subject_that_earlier_texts_speak_of_too_is_not_new(seed):
     subject = bundle(random, 80)
     earlier = np.concatenate([scattered(random, 400), subject[:40]])
     new = np.concatenate([scattered(random, 300), subject[40:]])
-    assert new_dense_regions(new, earlier, 0.7) == []
+    assert new_dense_regions(new, earlier) == []
