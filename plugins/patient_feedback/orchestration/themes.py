@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from patient_feedback.themes.fit import ThemeModel
+    from patient_feedback.themes.fit import ThemeModel, ThemeSettings
 
 REFIT_GROWTH_SHARE = 0.2
 """A set is fitted anew when the texts have grown by this share since it was fitted."""
@@ -275,30 +275,29 @@ def _sample(connection: psycopg.Connection, encoder_version: str) -> Sample:
     )
 
 
-def _fit(settings: Settings, versions: AnalysisVersions, sample: Sample, parameters: object) -> ThemeModel:
+def _fit(
+    settings: Settings, versions: AnalysisVersions, sample: Sample, parameters: ThemeSettings
+) -> ThemeModel:
     """Fit with the topic readers of the encoder, where it has some: themes then lie where topics tell texts apart."""
+    from patient_feedback.language.topics import load_topic_model
     from patient_feedback.themes.fit import fit_themes as fit
 
-    weights, slugs = _topic_readers(versions)
-    labels = _topic_labels(settings, slugs)
-    return fit(sample.texts, sample.vectors, parameters, topic_weights=weights, topic_labels=labels)  # type: ignore[arg-type]
-
-
-def _topic_readers(versions: AnalysisVersions) -> tuple[NDArray[np.float32] | None, Sequence[str]]:
-    """Return the topics head's linear readers of vectors, shape (dimensions, topics), and the topics they read."""
-    from patient_feedback.language.heads import load_head
-    from patient_feedback.language.topics import HEAD_NAME
-
     if not versions.topics:
-        return None, ()
-    head = load_head(HEAD_NAME, versions.encoder)
-    return head.weights.get("output.embedding"), head.labels
+        return fit(sample.texts, sample.vectors, parameters)
+    topics = load_topic_model(versions.encoder)
+    weights, offsets = topics.linear_readers()
+    return fit(
+        sample.texts,
+        sample.vectors,
+        parameters,
+        topic_weights=weights,
+        topic_offsets=offsets,
+        topic_labels=_topic_labels(settings, topics.topic_slugs),
+    )
 
 
-def _topic_labels(settings: Settings, slugs: Sequence[str]) -> list[str] | None:
+def _topic_labels(settings: Settings, slugs: Sequence[str]) -> list[str]:
     """Return the names of topics for people, from the taxonomy that dbt publishes."""
-    if not slugs:
-        return None
     path = settings.project_dir / "dbt_project" / "seeds" / "topics.csv"
     with path.open(encoding="utf-8", newline="") as file:
         labels = {row["topic_slug"]: row["topic_label"] for row in csv.DictReader(file)}
