@@ -285,7 +285,10 @@ def _fit(
     if not versions.topics:
         return fit(sample.texts, sample.vectors, parameters)
     topics = load_topic_model(versions.encoder)
-    weights, offsets = topics.linear_readers()
+    try:
+        weights, offsets = topics.linear_readers()
+    except KeyError:  # a head trained before it kept readers of the vector alone
+        return fit(sample.texts, sample.vectors, parameters)
     return fit(
         sample.texts,
         sample.vectors,
