@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 
-from patient_feedback.words import REDACTION_MARK, words
+from patient_feedback.words import REDACTION_MARK, WORD, words
 
 CLAUSE_END = re.compile(r"[.,;:!?()\n\r/]+|\[[A-Z][A-Z_]*\]")
 
@@ -84,8 +84,12 @@ SUFFIXES = (
 
 def is_contentless(text: str) -> bool:
     """Return whether a redacted text names no subject: blank, marks only, or such as "Nothing."."""
-    listed = words(text)
-    return len(listed) <= CONTENTLESS_LIMIT and all(word in CONTENTLESS_WORDS for word in listed)
+    # Most texts are settled by their first words: this is asked of every text of a pass.
+    for count, match in enumerate(WORD.finditer(REDACTION_MARK.sub(" ", text)), start=1):
+        word = match[0].lower().replace("\u2019", "'")
+        if count > CONTENTLESS_LIMIT or word not in CONTENTLESS_WORDS:
+            return False
+    return True
 
 
 def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
@@ -111,24 +115,13 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
     return phrases
 
 
-def shouted_words(texts: Sequence[str]) -> Counter[str]:
-    """Return the words (lower case) that are more often written in capitals than not, such as "gp"."""
+def capitalised_words(texts: Sequence[str]) -> Counter[str]:
+    """Return in how many texts each word (lower case) stands in capitals, such as "gp"; shouted texts aside."""
     counted: Counter[str] = Counter()
     for text in texts:
         if not text.isupper():
-            for word in CAPITALS.findall(REDACTION_MARK.sub(" ", text)):
-                counted[word.lower()] += 1
-    if not counted:
-        return counted
-    either = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(counted)))})\b", re.IGNORECASE)
-    plain = Counter(
-        found.lower()
-        for text in texts
-        if not text.isupper()
-        for found in either.findall(text)
-        if not found.isupper()
-    )
-    return Counter({word: count for word, count in counted.items() if count > plain[word]})
+            counted.update({word.lower() for word in CAPITALS.findall(REDACTION_MARK.sub(" ", text))})
+    return counted
 
 
 @lru_cache

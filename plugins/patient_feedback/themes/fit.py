@@ -28,6 +28,8 @@ READABLE_LENGTH = (25, 300)
 """Characters of an exemplar that a person takes in at a glance."""
 SAME_SAYING = 0.85
 """Cosine similarity from which on two exemplars would say the same."""
+FOUND_LIKENESS = 0.75
+"""A subject without a topic hangs together as well as this share of the anchored themes does at most."""
 TYPICAL_SIMILARITY_SHARE = 0.01
 """Of the fitted texts this share is less like its theme than a text that is about none of them."""
 
@@ -248,7 +250,9 @@ def _find_groups(
         groups = [_Group(np.flatnonzero(parts == part), None) for part in range(int(parts.max()) + 1)]
         rule = "a group is halved while both parts hold the minimum and each half of its texts alone divides it alike"
         return groups, {"rule": rule, "text_count": total, "minimum_members": minimum, "divided": len(groups)}
-    likeness = float(np.median([cohesion(vectors[members]) for members in anchored.values()]))
+    likeness = float(
+        np.quantile([cohesion(vectors[members]) for members in anchored.values()], FOUND_LIKENESS)
+    )
     unread = np.flatnonzero(readings.max(axis=1) < CLEAR_READING)
     found_minimum = max(settings.minimum_members, round(settings.minimum_found_share * total))
     found = dense_regions(vectors[unread], likeness, found_minimum)

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from patient_feedback.themes.content import content_phrases, shouted_words, stem, verdict_stems
+from patient_feedback.themes.content import capitalised_words, content_phrases, stem, verdict_stems
 
 KEYWORD_COUNT = 10
 LABEL_PHRASES = 3
@@ -74,19 +74,22 @@ def name_themes(
     phrases, shown = _phrases(texts, languages)
     finer = subthemes or [()] * len(members)
     verdicts = verdict_stems(languages)
-    overall = _counted(phrases, chain.from_iterable(members))
+    counted = [_counted(phrases, own) for own in members]
+    overall: Counter[str] = Counter()
+    for inside in counted:
+        overall.update(inside)
     total = sum(map(len, members))
-    labels = _Labels(shown, shouted_words(texts), verdicts)
-    ranked = [_ranked(_counted(phrases, own), overall, len(own), total) for own in members]
+    in_capitals = {w for w, count in capitalised_words(texts).items() if 2 * count > overall[stem(w)]}
+    labels = _Labels(shown, in_capitals, verdicts)
+    ranked = [_ranked(inside, overall, len(own), total) for inside, own in zip(counted, members, strict=True)]
     for theme in sorted(range(len(members)), key=lambda theme: (-len(members[theme]), theme)):
         topic = topic_labels[theme] if topic_labels else None
         proposed = _proposal(propose_label, texts, ranked[theme], shown, exemplars, theme)
         labels.give((theme,), ranked[theme], proposed=proposed, topic=topic)
     finer_ranked: dict[tuple[int, int], Scored] = {}
     for theme, parts in enumerate(finer):
-        inside = _counted(phrases, members[theme])
         for part, own in enumerate(parts):
-            scored = _ranked(_counted(phrases, own), inside, len(own), len(members[theme]))
+            scored = _ranked(_counted(phrases, own), counted[theme], len(own), len(members[theme]))
             finer_ranked[theme, part] = scored
             own_exemplars = finer_exemplars[theme] if finer_exemplars else None
             proposed = _proposal(propose_label, texts, scored, shown, own_exemplars, part)
@@ -107,10 +110,10 @@ def name_themes(
 class _Labels:
     """The labels given so far; no two are alike."""
 
-    def __init__(self, shown: dict[str, str], shouted: Counter[str], verdicts: frozenset[str]) -> None:
+    def __init__(self, shown: dict[str, str], in_capitals: set[str], verdicts: frozenset[str]) -> None:
         self.given: dict[tuple[int, ...], str] = {}
         self._shown = shown
-        self._shouted = shouted
+        self._in_capitals = in_capitals
         self._verdicts = verdicts
 
     def give(
@@ -124,7 +127,12 @@ class _Labels:
         limit = LABEL_PHRASES
         if topic is not None:
             known = {stem(word) for word in topic.lower().replace(",", " ").split()}
-            named = [(phrase, score) for phrase, score in named if not known & set(phrase.split())]
+            enough = WEAK_SCORE * scored[0][1] if scored else 0.0
+            named = [
+                (phrase, score)
+                for phrase, score in subjects
+                if score >= enough and not known & set(phrase.split())
+            ]
             prefix, limit = f"{topic}: ", TOPIC_LABEL_PHRASES
         phrases = _label_phrases(named, limit)
         rest = [phrase for phrase, _ in named if phrase not in phrases]
@@ -155,7 +163,7 @@ class _Labels:
 
     def _cased(self, phrase: str) -> str:
         """Return a phrase with the words that people write in capitals ("GP") in capitals."""
-        return " ".join(word.upper() if self._shouted[word] > 0 else word for word in phrase.split())
+        return " ".join(word.upper() if word in self._in_capitals else word for word in phrase.split())
 
 
 def _phrases(
