@@ -11,6 +11,7 @@ of model have, and that stays as near as `MINIMUM_COSINE` to sentence-transforme
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -102,14 +103,20 @@ class SentenceTransformerEncoder:
     """A sentence-transformers model on the processor (or the GPU where torch finds one)."""
 
     def __init__(
-        self, model: SentenceTransformer, version: str, languages: frozenset[str], backend: str = "auto"
+        self,
+        model: SentenceTransformer,
+        version: str,
+        languages: frozenset[str],
+        *,
+        prompt: str = "",
+        backend: str = "auto",
     ) -> None:
         dimensions = model.get_embedding_dimension()
         if dimensions is None:
             raise ModelError(f"The encoder {version} does not say how many dimensions its vectors have.")
         self._tokenizer: Any = model.tokenizer
         self._token_limit = model.max_seq_length or DEFAULT_TOKEN_LIMIT
-        self._prompt = _prompt(model)
+        self._prompt = prompt
         self._version = version
         self._dimensions = dimensions
         self._languages = languages
@@ -249,13 +256,15 @@ def load_encoder(
         raise ModelError(f"The encoder {name} in {folder} cannot be loaded: {error}") from error
     if chosen := find_adapter(adapter, name, _base_sha256(name)):
         merge_adapter(model[0].auto_model, chosen)
-    return SentenceTransformerEncoder(model.eval(), version, codes, backend)
+    return SentenceTransformerEncoder(model.eval(), version, codes, prompt=_prompt(name), backend=backend)
 
 
 def encoder_version(name: str, adapter: str | Path = "auto") -> str:
     """Return the version that `load_encoder` will give for the same arguments, without loading torch."""
     base_sha256 = _base_sha256(name)
     base = f"{Path(name).name}+{base_sha256[:VERSION_HEX_DIGITS]}"
+    if prompt := _prompt(name):
+        base += f"+prompt-{hashlib.sha256(prompt.encode()).hexdigest()[:VERSION_HEX_DIGITS]}"
     chosen = find_adapter(adapter, name, base_sha256)
     return f"{base}+{chosen.version}" if chosen else base
 
@@ -305,8 +314,12 @@ def _backend(model: SentenceTransformer, name: str) -> Backend:
     return PackedBackend(model, getattr(torch, precision))
 
 
-def _prompt(model: SentenceTransformer) -> str:
-    return model.prompts.get(model.default_prompt_name or "", "")
+def _prompt(name: str) -> str:
+    """Return what the model's own settings put before every text: it moves the vectors as weights do."""
+    path = model_folder(name) / "config_sentence_transformers.json"
+    settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    prompt: str = settings.get("prompts", {}).get(settings.get("default_prompt_name") or "", "")
+    return prompt
 
 
 def _has_fast_bfloat16(model: SentenceTransformer) -> bool:

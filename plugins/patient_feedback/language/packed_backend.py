@@ -27,8 +27,8 @@ TOKENS = 512
 It never changes, because a product's rounding may depend on its shape: the same text must give the
 same vector whatever it is packed with.
 """
-FIRST_POSITION = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "camembert": 2}
-"""The position that each kind of model gives to a text's first token."""
+KINDS = ("bert", "roberta", "xlm-roberta", "camembert")
+"""Models of one layout; all but BERT begin to count positions after that of the padding token."""
 POOLINGS = ("mean", "cls")
 LAST_MODULES = ("Normalize",)
 """What may follow the pooling here: vectors are brought to unit length in any case."""
@@ -55,7 +55,7 @@ class PackedBackend:
         self.name = f"packed-{str(precision).removeprefix('torch.')}"
         self._precision = precision
         self._heads = config.num_attention_heads
-        self._first_position = FIRST_POSITION[config.model_type]
+        self._first_position = 0 if config.model_type == "bert" else config.pad_token_id + 1
         self._pooling = _pooling(model)
         self._height = max(TOKENS, model.max_seq_length or TOKENS)
         with torch.no_grad():
@@ -74,7 +74,7 @@ class PackedBackend:
         config: Any = getattr(transformer, "config", None)
         return bool(
             model.device.type == "cpu"
-            and getattr(config, "model_type", None) in FIRST_POSITION
+            and getattr(config, "model_type", None) in KINDS
             and hasattr(transformer, "encoder")
             and config.hidden_act == "gelu"
             and getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
