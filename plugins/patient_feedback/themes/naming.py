@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from patient_feedback.themes.content import capitalised_words, content_phrases, stem, verdict_stems
 
 KEYWORD_COUNT = 10
+CANDIDATE_COUNT = 25
+AFFINITY_WEIGHT = 4.0
+"""How much it counts that keywords stand together in comments: 2 to 8 made them as coherent (C_v)."""
 LABEL_PHRASES = 3
 LABEL_WORDS = 4
 TOPIC_LABEL_PHRASES = 2
@@ -81,30 +84,42 @@ def name_themes(
     total = sum(map(len, members))
     in_capitals = {w for w, count in capitalised_words(texts).items() if 2 * count > overall[stem(w)]}
     labels = _Labels(shown, in_capitals, verdicts)
-    ranked = [_ranked(inside, overall, len(own), total) for inside, own in zip(counted, members, strict=True)]
-    for theme in sorted(range(len(members)), key=lambda theme: (-len(members[theme]), theme)):
-        topic = topic_labels[theme] if topic_labels else None
-        proposed = _proposal(propose_label, texts, ranked[theme], shown, exemplars, theme)
-        labels.give((theme,), ranked[theme], proposed=proposed, topic=topic)
-    finer_ranked: dict[tuple[int, int], Scored] = {}
-    for theme, parts in enumerate(finer):
+    candidates: dict[tuple[int, ...], Scored] = {}
+    for i, parts in enumerate(finer):
+        candidates[i,] = _ranked(counted[i], overall, len(members[i]), total)
         for part, own in enumerate(parts):
-            scored = _ranked(_counted(phrases, own), counted[theme], len(own), len(members[theme]))
-            finer_ranked[theme, part] = scored
-            own_exemplars = finer_exemplars[theme] if finer_exemplars else None
-            proposed = _proposal(propose_label, texts, scored, shown, own_exemplars, part)
-            labels.give((theme, part), scored, proposed=proposed)
+            inside = _counted(phrases, own)
+            candidates[i, part] = _ranked(inside, counted[i], len(own), len(members[i]))
+    holders = _holders(phrases, {phrase for scored in candidates.values() for phrase, _ in scored})
+    ranked = {theme: _coherent(scored, holders, len(texts)) for theme, scored in candidates.items()}
+    # Themes before subthemes, and the larger first: of two with one label the first keeps it.
+    for theme in sorted(ranked, key=lambda theme: (len(theme), -len(_members(theme, members, finer)), theme)):
+        listed = exemplars if len(theme) == 1 else finer_exemplars[theme[0]] if finer_exemplars else None
+        labels.give(
+            theme,
+            ranked[theme],
+            proposed=_proposal(propose_label, texts, ranked[theme], shown, listed, theme[-1]),
+            topic=topic_labels[theme[0]] if topic_labels and len(theme) == 1 else None,
+        )
     return [
         ThemeName(
             labels.given[theme,],
-            _keywords(ranked[theme], shown),
+            _keywords(ranked[theme,], shown),
             tuple(
-                ThemeName(labels.given[theme, part], _keywords(finer_ranked[theme, part], shown))
+                ThemeName(labels.given[theme, part], _keywords(ranked[theme, part], shown))
                 for part in range(len(finer[theme]))
             ),
         )
         for theme in range(len(members))
     ]
+
+
+def _members(
+    theme: tuple[int, ...],
+    members: Sequence[NDArray[np.intp]],
+    subthemes: Sequence[Sequence[NDArray[np.intp]]],
+) -> NDArray[np.intp]:
+    return members[theme[0]] if len(theme) == 1 else subthemes[theme[0]][theme[1]]
 
 
 class _Labels:
@@ -193,7 +208,7 @@ def _counted(phrases: Sequence[tuple[str, ...]], members: Iterable[int]) -> Coun
 
 
 def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) -> Scored:
-    """Return (stemmed phrase, score), best first, no phrase within another."""
+    """Return the candidates for keywords: (stemmed phrase, score), best first, no phrase within another."""
     minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size)) if size > MINIMUM_MEMBERS + 1 else 1
     scores: dict[str, float] = {}
     for phrase, count in inside.items():
@@ -207,9 +222,52 @@ def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) 
         parts = set(phrase.split())
         if not any(parts <= set(other.split()) or parts >= set(other.split()) for other, _ in chosen):
             chosen.append((phrase, score))
-        if len(chosen) == KEYWORD_COUNT:
+        if len(chosen) == CANDIDATE_COUNT:
             break
     return chosen
+
+
+def _coherent(candidates: Scored, holders: dict[str, set[int]], text_count: int) -> Scored:
+    """Return at most `KEYWORD_COUNT` of the candidates, those that stand together in comments before others.
+
+    The best one comes first; then each time the one with the best product of its score's root and
+    the exponential of its mean affinity (normalised pointwise mutual information) to those chosen.
+    """
+    rest = list(range(1, len(candidates)))
+    chosen = [0] if candidates else []
+    affinities = np.zeros(len(candidates))
+    while rest and len(chosen) < KEYWORD_COUNT:
+        newest = holders[candidates[chosen[-1]][0]]
+        for i in rest:
+            affinities[i] += _affinity(holders[candidates[i][0]], newest, text_count)
+        best = max(
+            rest,
+            key=lambda i: (
+                math.sqrt(candidates[i][1]) * math.exp(AFFINITY_WEIGHT * affinities[i] / len(chosen))
+            ),
+        )
+        rest.remove(best)
+        chosen.append(best)
+    return [candidates[i] for i in sorted(chosen)]
+
+
+def _affinity(one: set[int], other: set[int], text_count: int) -> float:
+    """Return how much more often two phrases share a comment than by chance: -1 never, 0 by chance, 1 always."""
+    shared = len(one & other) / text_count
+    if shared == 0.0:
+        return -1.0
+    if shared == 1.0:
+        return 1.0
+    return math.log(shared * text_count**2 / (len(one) * len(other))) / -math.log(shared)
+
+
+def _holders(phrases: Sequence[tuple[str, ...]], wanted: set[str]) -> dict[str, set[int]]:
+    """Return the texts that hold each wanted phrase."""
+    holders: dict[str, set[int]] = {phrase: set() for phrase in wanted}
+    for i, held in enumerate(phrases):
+        for phrase in wanted.intersection(held):
+            holders[phrase].add(i)
+    return holders
 
 
 def _label_phrases(scored: Scored, limit: int) -> list[str]:
