@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patient_feedback.errors import ModelError
-from patient_feedback.language.adapter_weights import MANIFEST_FILE, WEIGHTS_FILE
-from patient_feedback.language.encoder import _weights_sha256 as weights_sha256
+from patient_feedback.language.adapter_weights import CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE
+from patient_feedback.language.encoder import weights_sha256
 from patient_feedback.language.heads import INTENTS, intent_columns
 from patient_feedback.language.labelled import LEVEL_COUNT, LabelledComments
 
@@ -170,6 +170,7 @@ class AdapterTraining:
             "name": name,
             "base_sha256": weights_sha256(self._base),
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "config_sha256": hashlib.sha256((folder / CONFIG_FILE).read_bytes()).hexdigest(),
             "trained_on": {**trained_on, "comment_count": len(self._comments.texts)},
             "training": asdict(self._settings),
         }

