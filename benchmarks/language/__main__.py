@@ -48,7 +48,9 @@ def main(
                 )
                 typer.echo((Path(folder) / "results" / "language.md").read_text(encoding="utf-8"))
         else:
-            settings = BenchSettings(seeds=tuple(range(1, seeds + 1)), threads=threads)
+            settings = BenchSettings(
+                seeds=tuple(100 * number for number in range(1, seeds + 1)), threads=threads
+            )
             run(labelled_file(), settings, only, FOLDER / ".cache", FOLDER / "results")
     except FeedbackError as error:
         typer.echo(str(error), err=True)

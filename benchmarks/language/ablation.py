@@ -11,7 +11,7 @@ from benchmarks.language.figures import OVER_RUNS, over_runs
 from benchmarks.language.readings import HeadParts, Readings
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.sentiment import calibrated, labelled, level_rows
-from benchmarks.language.splits import first_of_each, trust_folds, unseen
+from benchmarks.language.splits import first_of_each, trust_folds
 from benchmarks.language.themes import mutual_information, ours
 from benchmarks.language.topics import read_topics, topic_rows
 from benchmarks.language.workbench import Workbench
@@ -35,7 +35,7 @@ def measure(bench: Workbench) -> PartResult:
         levels = level_rows(bench, {seed: calibrated(bench, read(seed)) for seed in bench.settings.seeds}, {})
         topics = topic_rows(
             bench,
-            {seed: read_topics(bench, read(seed).topic_logits, seed) for seed in bench.settings.seeds},
+            {seed: read_topics(bench, read(seed).fit.topic_logits, seed) for seed in bench.settings.seeds},
             {},
         )
         found = [*levels, *topics]
@@ -60,8 +60,8 @@ def _themes(bench: Workbench) -> Table:
     rarest = bench.data.rarest_topic(bench.settings.minimum_examples)
     scores: dict[str, list[float]] = {}
     for case in _cases(bench):
-        for name, vectors, weights in case.spaces:
-            assigned = ours(case.texts, vectors, weights).assigned
+        for name, vectors, readers in case.spaces:
+            assigned = ours(case.texts, vectors, readers).assigned
             has_label = rarest[case.rows] >= 0
             scores.setdefault(name, []).append(
                 mutual_information(assigned[has_label], rarest[case.rows][has_label])
@@ -81,15 +81,15 @@ def _themes(bench: Workbench) -> Table:
 class _Case:
     def __init__(self, bench: Workbench, fold_of: NDArray[np.int64], fold: int, seed: int) -> None:
         read = bench.other_trusts(seed)
-        self.rows = first_of_each(bench.comments.texts, np.flatnonzero(unseen(bench.groups, fold_of, fold)))
+        self.rows = first_of_each(bench.comments.texts, np.flatnonzero(fold_of == fold))
         self.texts = [bench.comments.texts[i] for i in self.rows]
-        base, adapted = bench.base_vectors[self.rows], read.vectors[self.rows]
-        base_weights = bench.heads_on_other_trusts(seed).topic_weights[fold]
+        base, adapted = bench.base_vectors[self.rows], read.fit.vectors[self.rows]
+        base_readers = bench.heads_on_other_trusts(seed).readers(fold)
         self.spaces = (
             (BASE, base, None),
-            ("and the projection by the topics' readers", base, base_weights),
+            ("and the topic readers", base, base_readers),
             ("adapted vectors alone", adapted, None),
-            ("as shipped: adapted vectors and projection", adapted, read.topic_weights[fold]),
+            ("as shipped: adapted vectors and topic readers", adapted, read.readers(fold)),
         )
 
 

@@ -59,7 +59,7 @@ def measure(bench: Workbench) -> PartResult:
             "smallest and, as interval, median and largest cosine to fp32 of the same model over the comments",
             len(texts),
             _smallest(cosines[OURS]),
-            {name: _smallest(cosine) for name, cosine in cosines.items() if name != OURS} | reasons,
+            {**{name: _smallest(cosine) for name, cosine in cosines.items() if name != OURS}, **reasons},
             goal=0.999,
         ),
         share,

@@ -15,15 +15,15 @@ HOW = (
 
 
 def inflated(
-    texts: Sequence[str], vectors: NDArray[np.float32], count: int, seed: int
+    texts: Sequence[str], vectors: NDArray[np.float32], count: int, seed: int, first_number: int = 0
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """Return `count` distinct texts with their unit vectors."""
+    """Return `count` distinct texts, numbered from `first_number`, with their unit vectors."""
     random = np.random.default_rng(seed)
     chosen = random.integers(0, len(texts), count)
-    steps = random.normal(size=(count, vectors.shape[1])).astype(np.float32)
+    steps = random.standard_normal((count, vectors.shape[1]), np.float32)
     steps *= JITTER / np.linalg.norm(steps, axis=1, keepdims=True)
     moved = vectors[chosen] + steps
     return (
-        [f"{texts[i]} ({number})" for number, i in enumerate(chosen)],
+        [f"{texts[i]} ({number})" for number, i in enumerate(chosen, first_number)],
         (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import platform
 import subprocess
@@ -30,7 +29,6 @@ SHOWN_PACKAGES = (
 
 def seconds(work: Callable[[], object]) -> float:
     """Return how long `work` takes."""
-    gc.collect()
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -40,7 +38,7 @@ def in_turn(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str
     """Return the seconds of each side in each repeat; sides take turns, so that a busy moment hits all."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(repeats):
-        names = list(sides) if repeat % 2 == 0 else list(reversed(sides))
+        names = list(sides) if repeat % 2 == 0 else list(sides)[::-1]
         for name in names:
             taken[name].append(seconds(sides[name]))
     return taken

@@ -61,10 +61,7 @@ def presidio() -> Callable[[Sequence[str]], list[str]]:
     analyzer, anonymizer = AnalyzerEngine(nlp_engine=provider.create_engine()), AnonymizerEngine()
 
     def redact(texts: Sequence[str]) -> list[str]:
-        return [
-            anonymizer.anonymize(text, analyzer.analyze(text, LANGUAGE)).text  # type: ignore[arg-type]
-            for text in texts
-        ]
+        return [anonymizer.anonymize(text, analyzer.analyze(text, LANGUAGE)).text for text in texts]
 
     return redact
 

@@ -12,12 +12,12 @@ from benchmarks.language.figures import OVER_GROUPS, Value, over_groups
 from benchmarks.language.readings import Readings
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.sentiment_peers import LevelPeer
-from benchmarks.language.splits import trust_folds, unseen
+from benchmarks.language.splits import learnable, trust_folds
 from benchmarks.language.workbench import Workbench
 from patient_feedback.language.measures import CALIBRATION_BINS, calibration_error, level_macro_f1
 from patient_feedback.language.sentiment import level_probabilities
+from patient_feedback.language.training import best_temperature
 
-TEMPERATURES = np.arange(0.5, 3.01, 0.05)
 MIDDLE = 2
 LR, LR_QUESTION = "logistic regression on MiniLM", "logistic regression on MiniLM and question"
 MACHINE, MACHINE_QUESTION = "RBF SVM on MiniLM", "RBF SVM on MiniLM and question"
@@ -47,16 +47,10 @@ def calibrated(bench: Workbench, readings: Readings) -> NDArray[np.float64]:
     """Return probabilities of the labelled comments; each fold's temperature is chosen on the others."""
     rows = labelled(bench)
     levels, folds = bench.comments.levels[rows], readings.fold_of[rows]
-    logits = readings.level_logits[rows]
+    logits = readings.fit.level_logits[rows]
     probabilities = np.zeros_like(logits)
     for fold in np.unique(folds):
-        others = folds != fold
-
-        def surprise(temperature: float, others: NDArray[np.bool_] = others) -> float:
-            found = level_probabilities(logits[others], temperature)
-            return float(-np.mean(np.log(np.maximum(found[np.arange(len(found)), levels[others]], 1e-9))))
-
-        temperature = float(min(TEMPERATURES, key=surprise))
+        temperature = best_temperature(logits[folds != fold], levels[folds != fold])
         probabilities[folds == fold] = level_probabilities(logits[folds == fold], temperature)
     return probabilities
 
@@ -79,7 +73,7 @@ def level_rows(
     ) -> Row:
         return Row(
             f"{prefix}_{name}",
-            f"{_folds(bench)}; temperature and thresholds chosen on the other folds; {OVER_GROUPS}",
+            f"{_folds(bench)}; temperature chosen on the other folds; {OVER_GROUPS}",
             len(rows),
             figure(read, ours),
             {n: of if isinstance(of, str) else figure(read, of) for n, of in peers.items()},
@@ -148,13 +142,14 @@ def level_peers(
 def _over_folds(bench: Workbench, peer: LevelPeer) -> Probabilities:
     """Return the peer's probabilities of every labelled comment, read by a model that did not see its words."""
     rows = labelled(bench)
+    groups = [bench.groups[i] for i in rows]
     found = {}
     for seed in bench.settings.seeds:
         folds = bench.folds(seed)[rows]
         probabilities = np.zeros((len(rows), 5))
         for fold in np.unique(folds):
             measured = np.flatnonzero(folds == fold)
-            probabilities[measured] = peer(np.flatnonzero(folds != fold), measured, seed)
+            probabilities[measured] = peer(learnable(groups, measured), measured, seed)
         found[seed] = probabilities
     return found
 
@@ -165,17 +160,18 @@ def _polarity_rows(bench: Workbench) -> list[Row]:
     rows = np.flatnonzero((levels >= 0) & (levels != MIDDLE))
     is_positive = (levels[rows] > MIDDLE).astype(np.int64)
     names, fold_of = trust_folds(bench.data.trusts)
-    is_new = np.any([unseen(bench.groups, fold_of, fold) for fold in range(len(names))], axis=0)[rows]
     trusts = fold_of[rows]
     right: dict[str, Mapping[int, NDArray[np.bool_]] | str] = {}
     ours = {}
     for seed in bench.settings.seeds:
-        logits = bench.other_trusts(seed).level_logits[rows]
+        logits = bench.other_trusts(seed).fit.level_logits[rows]
         probabilities = level_probabilities(logits, 1.0)
         above, below = probabilities[:, MIDDLE + 1 :].sum(axis=1), probabilities[:, :MIDDLE].sum(axis=1)
         ours[seed] = (above > below) == is_positive
     for name, peer in level_peers(bench, rows, is_positive, 2).items():
-        right[name] = peer if isinstance(peer, str) else _right_on_others(bench, peer, trusts, is_positive)
+        right[name] = (
+            peer if isinstance(peer, str) else _right_on_others(bench, peer, rows, trusts, is_positive)
+        )
 
     def row(figure: str, kept: NDArray[np.bool_], what: str, goal: float | None) -> Row:
         chosen = np.flatnonzero(kept)
@@ -188,42 +184,38 @@ def _polarity_rows(bench: Workbench) -> list[Row]:
 
         return Row(
             figure,
-            f"learnt from the other trusts, {len(bench.settings.seeds)} seeds; {what}; {OVER_GROUPS}",
+            "learnt from the other trusts, no comment with the same words among them; "
+            f"{len(bench.settings.seeds)} seeds; {what}; {OVER_GROUPS}",
             len(chosen),
             share(ours),
             {name: of if isinstance(of, str) else share(of) for name, of in right.items()},
             goal=goal,
         )
 
-    found = [
-        row(
-            "positive_or_negative_on_other_trusts",
-            is_new,
-            "comments whose words no comment of the training part has",
-            0.92,
+    everywhere = np.ones(len(rows), bool)
+    return [
+        row("positive_or_negative_on_other_trusts", everywhere, "all trusts", 0.92),
+        *(
+            row(f"positive_or_negative_on_{name.lower()}", trusts == fold, f"trust {name} alone", None)
+            for fold, name in enumerate(names)
         ),
-        row(
-            "positive_or_negative_on_other_trusts_with_repeated_answers",
-            np.ones(len(rows), bool),
-            'all comments, such as "Good" in both trusts, too',
-            None,
-        ),
-    ]
-    return found + [
-        row(f"positive_or_negative_on_{name.lower()}", is_new & (trusts == fold), f"trust {name} alone", None)
-        for fold, name in enumerate(names)
     ]
 
 
 def _right_on_others(
-    bench: Workbench, peer: LevelPeer, trusts: NDArray[np.int64], is_positive: NDArray[np.int64]
+    bench: Workbench,
+    peer: LevelPeer,
+    rows: NDArray[np.intp],
+    trusts: NDArray[np.int64],
+    is_positive: NDArray[np.int64],
 ) -> Mapping[int, NDArray[np.bool_]]:
     right = np.zeros(len(trusts), bool)
+    groups = [bench.groups[i] for i in rows]
     # These peers draw nothing by chance but their inner folds: one seed stands for all.
     seed = bench.settings.seeds[0]
     for fold in np.unique(trusts):
         measured = np.flatnonzero(trusts == fold)
-        found = peer(np.flatnonzero(trusts != fold), measured, seed).argmax(axis=1)
+        found = peer(learnable(groups, measured), measured, seed).argmax(axis=1)
         right[measured] = found == is_positive[measured]
     return dict.fromkeys(bench.settings.seeds, right)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.language.splits import grouped_folds
 from patient_feedback.language.heads import intent_columns
 
+Candidate = TypeVar("Candidate")
 Rows = NDArray[np.intp]
 LevelPeer = Callable[[Rows, Rows, int], NDArray[np.float64]]
 """(rows to learn from, rows to read, seed) to probabilities of the classes, shape (rows, classes)."""
@@ -130,16 +132,16 @@ def kernel_machine(
 
 
 def chosen(
-    candidates: Sequence,  # type: ignore[type-arg]
-    fit_and_read: Callable[[Rows, Rows, object], NDArray[np.float64]],
+    candidates: Sequence[Candidate],
+    fit_and_read: Callable[[Rows, Rows, Candidate], NDArray[np.float64]],
     learnt: Rows,
     inner: NDArray[np.int64],
     classes: NDArray[np.int64],
     threads: int,
-):  # type: ignore[no-untyped-def]
+) -> Candidate:
     """Return the candidate that reads most of the training part right, each inner fold by the others."""
 
-    def right(candidate: object) -> int:
+    def right(candidate: Candidate) -> int:
         found = 0
         for fold in np.unique(inner):
             measured = learnt[inner == fold]

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-LEARNT_FROM = -1
-
 
 def grouped_folds(groups: Sequence[str], seed: int, fold_count: int) -> NDArray[np.int64]:
     """Return the fold of each comment; comments of one group (the same words) share it."""
@@ -28,15 +26,13 @@ def trust_folds(trusts: NDArray[np.str_]) -> tuple[tuple[str, ...], NDArray[np.i
     return tuple(str(name) for name in names), fold_of.astype(np.int64)
 
 
-def unseen(groups: Sequence[str], fold_of: NDArray[np.int64], fold: int) -> NDArray[np.bool_]:
-    """Return which comments are of `fold` and have words that no comment of another fold has.
+def learnable(groups: Sequence[str], measured: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return what may be learnt from when the rows `measured` are measured: all without their words.
 
-    Folds by trust share short answers such as "Good": those are left out of what is measured.
+    Folds by trust share short answers such as "Good": no part learns from those of the other.
     """
-    learnt = {group for group, other in zip(groups, fold_of, strict=True) if other != fold}
-    return np.array(
-        [own == fold and group not in learnt for group, own in zip(groups, fold_of, strict=True)], bool
-    )
+    texts = np.asarray(groups)
+    return np.flatnonzero(~np.isin(texts, texts[measured]))
 
 
 def first_of_each(texts: Sequence[str], rows: NDArray[np.intp]) -> NDArray[np.intp]:

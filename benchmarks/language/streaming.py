@@ -1,6 +1,7 @@
-"""Themes of many generated comments in constant memory: `python -m benchmarks.language.streaming COUNT`.
+"""Themes of many comments in constant memory: `python -m benchmarks.language.streaming FOLDER COUNT`.
 
-Prints one line of JSON. A process of its own, because its peak memory is what is measured.
+FOLDER holds what `Material.keep` wrote. Prints one line of JSON. A process of its own, because its peak
+memory is what is measured.
 """
 
 from __future__ import annotations
@@ -10,55 +11,67 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.language.inflated import inflated
 from benchmarks.language.machine import peak_memory_mb
+from benchmarks.language.readings import TopicReaders, fit_arguments
 from patient_feedback.themes.assign import assign_themes
 from patient_feedback.themes.fit import fit_themes
 from patient_feedback.themes.sample import SAMPLE_LIMIT, sample_texts
 
 CHUNK = 10_000
-DIMENSIONS = 384
-SUBJECT_COUNT = 60
-SPREAD = 0.9
-"""Length of the random part of a vector beside its subject's unit vector."""
 WARM_UP = 50
-THINGS = "nurse doctor queue meal ward corridor ambulance letter parking appointment call medicine".split()  # noqa: SIM905
-VERDICTS = "kind slow cold clean late helpful rude clear busy gentle".split()  # noqa: SIM905
+ARRAYS, NAMES = "arrays.npz", "names.json"
 
 
-def stream(count: int) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    """Yield chunks of texts and unit vectors, the same at each call."""
-    centres = np.random.default_rng(0).normal(size=(SUBJECT_COUNT, DIMENSIONS)).astype(np.float32)
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    for start in range(0, count, CHUNK):
-        size = min(CHUNK, count - start)
-        random = np.random.default_rng(1 + start)
-        subjects = random.integers(0, SUBJECT_COUNT, size)
-        vectors = random.standard_normal((size, DIMENSIONS), np.float32) * np.float32(
-            SPREAD / DIMENSIONS**0.5
-        )
-        vectors += centres[subjects]
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        texts = [
-            f"the {THINGS[subject % len(THINGS)]} was {VERDICTS[subject % len(VERDICTS)]} number {start + i}"
-            for i, subject in enumerate(subjects.tolist())
-        ]
-        yield texts, vectors
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The comments that the stream is drawn from."""
+
+    texts: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    readers: TopicReaders | None
+
+    def keep(self, folder: Path) -> None:
+        arrays: dict[str, Any] = {"vectors": self.vectors}
+        if self.readers:
+            arrays |= {"weights": self.readers.weights, "offsets": self.readers.offsets}
+        np.savez(folder / ARRAYS, **arrays)
+        names = {"texts": self.texts, "labels": self.readers.labels if self.readers else None}
+        (folder / NAMES).write_text(json.dumps(names), encoding="utf-8")
+
+    @classmethod
+    def kept(cls, folder: Path) -> Material:
+        names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            readers = None
+            if names["labels"] is not None:
+                readers = TopicReaders(arrays["weights"], arrays["offsets"], tuple(names["labels"]))
+            return cls(tuple(names["texts"]), arrays["vectors"], readers)
+
+    def stream(self, count: int) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Yield chunks of texts and unit vectors, the same at each call."""
+        for start in range(0, count, CHUNK):
+            yield inflated(self.texts, self.vectors, min(CHUNK, count - start), 1 + start, start)
 
 
-def run(count: int) -> dict[str, float | None]:
+def run(material: Material, count: int) -> dict[str, float | None]:
     """Draw the sample in one pass, fit, assign all in a second pass; only the library's work is timed."""
     # What is imported on first use is no part of what is timed.
-    texts, vectors = next(stream(WARM_UP))
-    assign_themes(texts, vectors, fit_themes(texts, vectors).centres)
+    readers = fit_arguments(material.readers)
+    texts, vectors = next(material.stream(WARM_UP))
+    assign_themes(texts, vectors, fit_themes(texts, vectors, **readers).centres)
     kept_hashes: list[str] = []
     kept_texts: list[str] = []
-    kept_vectors = np.zeros((0, DIMENSIONS), np.float32)
+    kept_vectors = np.zeros((0, material.vectors.shape[1]), np.float32)
     sampling = assigning = 0.0
-    for texts, vectors in stream(count):
+    for texts, vectors in material.stream(count):
         started = time.perf_counter()
         hashes = kept_hashes + [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         # The sample of a sample and a chunk is the sample of all so far: the smallest hashes.
@@ -69,10 +82,10 @@ def run(count: int) -> dict[str, float | None]:
         kept_vectors = np.concatenate([kept_vectors, vectors])[chosen]
         sampling += time.perf_counter() - started
     started = time.perf_counter()
-    model = fit_themes(kept_texts, kept_vectors)
+    model = fit_themes(kept_texts, kept_vectors, **readers)
     fitting = time.perf_counter() - started
     assigned = 0
-    for texts, vectors in stream(count):
+    for texts, vectors in material.stream(count):
         started = time.perf_counter()
         assigned += int((assign_themes(texts, vectors, model.centres).themes >= 0).sum())
         assigning += time.perf_counter() - started
@@ -87,4 +100,4 @@ def run(count: int) -> dict[str, float | None]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]))))
+    print(json.dumps(run(Material.kept(Path(sys.argv[1])), int(sys.argv[2]))))

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.language import theme_peers
 from benchmarks.language.figures import OVER_REPEATS, Value, over_repeats
@@ -18,6 +19,7 @@ from benchmarks.language.inflated import HOW, inflated
 from benchmarks.language.machine import in_turn
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
+from benchmarks.language.streaming import Material
 from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS
 from benchmarks.language.themes import ours
 from benchmarks.language.workbench import Workbench
@@ -39,11 +41,10 @@ def measure(bench: Workbench) -> PartResult:
 
 def _against_peers(bench: Workbench, size: int) -> Row:
     distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
-    texts = [bench.comments.texts[i] for i in distinct]
+    texts = tuple(bench.comments.texts[i] for i in distinct)
     own_texts, own_vectors = inflated(texts, bench.shipped_vectors[distinct], size, seed=size)
     _, base_vectors = inflated(texts, bench.base_vectors[distinct], size, seed=size)
-    weights = shipped_topic_weights(bench)
-    sides: dict[str, Any] = {OURS: lambda: ours(own_texts, own_vectors, weights)}
+    sides: dict[str, Any] = {OURS: lambda: ours(own_texts, own_vectors, bench.shipped_readers)}
     reasons = {}
     for name, packages in ((BERTOPIC, ("bertopic", "umap")), (UMAP_KMEANS, ("umap",))):
         if reason := theme_peers.missing(*packages):
@@ -75,27 +76,19 @@ def _against_peers(bench: Workbench, size: int) -> Row:
     )
 
 
-def shipped_topic_weights(bench: Workbench) -> NDArray[np.float32] | None:
-    """Return the linear topic readers that ship for the encoder in use, or None."""
-    from patient_feedback.errors import ModelError
-    from patient_feedback.language.heads import load_head
-    from patient_feedback.language.topics import HEAD_NAME
-
-    try:
-        return load_head(HEAD_NAME, bench.encoder.version).weights.get("output.embedding")
-    except ModelError:
-        return None
-
-
 def _streamed(bench: Workbench, counts: tuple[int, int]) -> tuple[list[Row], Table]:
     """Return whether time a comment and memory stay as they are when the comments are ten times as many."""
-    few, many = (_stream(count, bench.settings.threads) for count in counts)
+    distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
+    texts = tuple(bench.comments.texts[i] for i in distinct)
+    with tempfile.TemporaryDirectory() as folder:
+        Material(texts, bench.shipped_vectors[distinct], bench.shipped_readers).keep(Path(folder))
+        few, many = (_stream(folder, count, bench.settings.threads) for count in counts)
     per_comment = few["assign_seconds"] / few["count"], many["assign_seconds"] / many["count"]
     slower = per_comment[1] / per_comment[0]
     # Only some systems say how much memory a process has held.
     larger = many["peak_mb"] / few["peak_mb"] if few["peak_mb"] else None
     how = (
-        "generated vectors and texts in chunks: a bounded sample drawn on the way, one fit, a second pass that "
+        f"{HOW}, in chunks: a bounded sample drawn on the way, one fit, a second pass that "
         f"assigns; a process of its own for each count; {few['count']:,} against {many['count']:,} comments; one run each"
     )
     rows = [
@@ -136,10 +129,10 @@ def _streamed(bench: Workbench, counts: tuple[int, int]) -> tuple[list[Row], Tab
     )
 
 
-def _stream(count: int, threads: int) -> dict[str, Any]:
+def _stream(folder: str, count: int, threads: int) -> dict[str, Any]:
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.language.streaming", str(count)],
+        [sys.executable, "-m", "benchmarks.language.streaming", folder, str(count)],
         capture_output=True,
         text=True,
         cwd=SOURCE_TREE,

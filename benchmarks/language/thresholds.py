@@ -5,34 +5,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PRIOR = 50
-"""Weight, in comments, of the threshold shared by all topics in the choice of a topic's own."""
+from patient_feedback.language.topics import topic_probabilities
+from patient_feedback.language.training import margin_scale, topic_thresholds
 
 
-def found_topics(
-    scores: NDArray[np.float64], truth: NDArray[np.float32], folds: NDArray[np.int64], has_own: bool = True
+def found_by_margins(
+    margins: NDArray[np.float64], truth: NDArray[np.float32], folds: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return which topics each comment has; the thresholds of a fold are chosen on the other folds.
+    """Return which topics each comment has, by thresholds for each topic, as the library chooses them.
 
-    `has_own`: each topic gets a threshold of its own, drawn to the shared one where examples are few.
+    Scale and thresholds of a fold are chosen on the other folds.
     """
-    found = np.zeros(scores.shape, bool)
+    found = np.zeros(margins.shape, bool)
     for fold in np.unique(folds):
         inside, others = folds == fold, folds != fold
-        found[inside] = scores[inside] >= thresholds(scores[others], truth[others], has_own)
+        slope, offset = margin_scale(margins[others], truth[others])
+        thresholds = topic_thresholds(topic_probabilities(margins[others], slope, offset), truth[others])
+        found[inside] = topic_probabilities(margins[inside], slope, offset) >= thresholds
     return found
 
 
-def thresholds(scores: NDArray[np.float64], truth: NDArray[np.float32], has_own: bool) -> NDArray[np.float64]:
-    """Return a threshold for each topic."""
-    shared = _best(scores.reshape(-1), truth.reshape(-1))
-    if not has_own:
-        return np.full(scores.shape[1], shared)
-    counts = truth.sum(axis=0)
-    own = np.array(
-        [_best(scores[:, t], truth[:, t]) if counts[t] else shared for t in range(scores.shape[1])]
-    )
-    return (counts * own + PRIOR * shared) / (counts + PRIOR)
+def found_by_nearness(
+    scores: NDArray[np.float64], truth: NDArray[np.float32], folds: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which topics each comment has, by one threshold for all topics, chosen on the other folds."""
+    found = np.zeros(scores.shape, bool)
+    for fold in np.unique(folds):
+        inside, others = folds == fold, folds != fold
+        found[inside] = scores[inside] >= _best(scores[others].reshape(-1), truth[others].reshape(-1))
+    return found
 
 
 def micro_f1(truth: NDArray[np.float32], found: NDArray[np.bool_]) -> float:

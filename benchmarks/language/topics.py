@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from benchmarks.language.figures import OVER_GROUPS, Value, over_groups
 from benchmarks.language.results import PartResult, Row, Table, shown
-from benchmarks.language.thresholds import found_topics, macro_f1, micro_f1
+from benchmarks.language.thresholds import found_by_margins, found_by_nearness, macro_f1, micro_f1
 from benchmarks.language.topic_peers import PENALTIES, TopicPeer, linear_machine, zero_shot
 from benchmarks.language.workbench import Workbench
 
 ZERO_SHOT = "zero-shot by the labels' descriptions"
 MACHINE = "linear SVM on MiniLM, TF-IDF and question"
+FoundBy = Callable[[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]], NDArray[np.bool_]]
 Found = Mapping[int, NDArray[np.bool_]]
 """By seed."""
 
@@ -22,11 +23,11 @@ Found = Mapping[int, NDArray[np.bool_]]
 def measure(bench: Workbench) -> PartResult:
     truth, slugs = measured_topics(bench)
     ours = {
-        seed: read_topics(bench, bench.held_out(seed).topic_logits, seed) for seed in bench.settings.seeds
+        seed: read_topics(bench, bench.held_out(seed).fit.topic_logits, seed) for seed in bench.settings.seeds
     }
     peers = {
         ZERO_SHOT: _over_folds(
-            bench, truth, [zero_shot(bench.base_encoder, bench.base_vectors, slugs)], False
+            bench, truth, [zero_shot(bench.base_encoder, bench.base_vectors, slugs)], found_by_nearness
         ),
         MACHINE: _over_folds(
             bench,
@@ -35,7 +36,7 @@ def measure(bench: Workbench) -> PartResult:
                 linear_machine(bench.comments, bench.base_vectors, truth, penalty, bench.settings.threads)
                 for penalty in PENALTIES
             ],
-            True,
+            found_by_margins,
         ),
     }
     return PartResult(tuple(topic_rows(bench, ours, peers)), (_by_topic(truth, slugs, ours, peers),))
@@ -49,7 +50,7 @@ def measured_topics(bench: Workbench) -> tuple[NDArray[np.float32], tuple[str, .
 
 def read_topics(bench: Workbench, scores: NDArray[np.float64], seed: int) -> NDArray[np.bool_]:
     truth, _ = measured_topics(bench)
-    return found_topics(scores, truth, bench.folds(seed))
+    return found_by_margins(scores, truth, bench.folds(seed))
 
 
 def topic_rows(
@@ -78,7 +79,7 @@ def topic_rows(
 
 
 def _over_folds(
-    bench: Workbench, truth: NDArray[np.float32], candidates: list[TopicPeer], has_own: bool
+    bench: Workbench, truth: NDArray[np.float32], candidates: list[TopicPeer], found_by: FoundBy
 ) -> Found:
     """Return what a peer finds; of several candidates, each fold takes the best of the other folds."""
     found: dict[int, NDArray[np.bool_]] = {}
@@ -90,7 +91,7 @@ def _over_folds(
             for fold in np.unique(folds):
                 measured = np.flatnonzero(folds == fold)
                 scores[measured] = candidate(np.flatnonzero(folds != fold), measured)
-            readings.append(found_topics(scores, truth, folds, has_own))
+            readings.append(found_by(scores, truth, folds))
         best = np.zeros(truth.shape, bool)
         for fold in np.unique(folds):
             inside, others = folds == fold, folds != fold

@@ -13,14 +13,12 @@ import numpy as np
 
 from benchmarks.language.figures import OVER_REPEATS, over_repeats
 from benchmarks.language.machine import in_turn, seconds
+from benchmarks.language.readings import fit_arguments, shipped_readers
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
-from benchmarks.language.theme_speed import shipped_topic_weights
 from benchmarks.language.workbench import Workbench
-from patient_feedback.errors import ModelError
 from patient_feedback.language.detection import detect_languages
 from patient_feedback.language.encoder import load_encoder
-from patient_feedback.language.heads import MODELS_DIR
 from patient_feedback.language.sentiment import load_sentiment_model
 from patient_feedback.language.topics import load_topic_model
 from patient_feedback.privacy.redaction import Redactor
@@ -38,7 +36,6 @@ class Analysis:
     """The models, loaded once, and what is known of texts read before, by the hash of the redacted text."""
 
     threads: int
-    adapter: str = "auto"
     seconds: dict[str, float] = field(default_factory=dict)
     known: set[tuple[str, str]] = field(default_factory=set)
     """Hash and intent."""
@@ -51,7 +48,7 @@ class Analysis:
 
     @cached_property
     def models(self):  # type: ignore[no-untyped-def]
-        encoder = load_encoder(DEFAULT_ENCODER, self.threads, adapter=self.adapter)
+        encoder = load_encoder(DEFAULT_ENCODER, self.threads)
         return encoder, load_sentiment_model(encoder.version), load_topic_model(encoder.version)
 
     def read(self, texts: Sequence[str], intents: Sequence[str], centres: ThemeCentres) -> int:
@@ -91,8 +88,7 @@ class Analysis:
 
 
 def measure(bench: Workbench) -> PartResult:
-    adapter = _adapter(bench)
-    analysis = Analysis(bench.settings.threads, adapter)
+    analysis = Analysis(bench.settings.threads)
     fixed: dict[str, Callable[[], object]] = {
         "loading the redactor's language model": lambda: analysis.redactor,
         "loading encoder and heads": lambda: analysis.models,
@@ -103,7 +99,9 @@ def measure(bench: Workbench) -> PartResult:
     first = first_of_each(texts, np.arange(len(texts)))
     encoder = analysis.models[0]
     sample = [texts[i] for i in first]
-    centres = fit_themes(sample, encoder.encode(sample), topic_weights=shipped_topic_weights(bench)).centres
+    centres = fit_themes(
+        sample, encoder.encode(sample), **fit_arguments(shipped_readers(analysis.models[2]))
+    ).centres
     later = max(1, round(NEW_SHARE * len(first)))
 
     def read(rows: np.ndarray) -> Callable[[], object]:
@@ -155,15 +153,6 @@ def measure(bench: Workbench) -> PartResult:
         ),
     )
     return PartResult(rows, (_steps(steps, len(first)), _fixed_costs(costs, steps, len(first))))
-
-
-def _adapter(bench: Workbench) -> str:
-    """Return which encoder the shipped heads read: with the shipped adapter, or without."""
-    try:
-        load_sentiment_model(bench.encoder.version, MODELS_DIR)
-    except ModelError:
-        return "none"
-    return "auto"
 
 
 def _steps(steps: dict[str, float], count: int) -> Table:

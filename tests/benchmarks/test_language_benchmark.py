@@ -8,21 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.language import data, sentiment, streaming, theme_peers
+from benchmarks.language import data as benchmark_data
+from benchmarks.language import sentiment, streaming, theme_peers
 from benchmarks.language.__main__ import run
 from benchmarks.language.generated import write_generated
 from benchmarks.language.parts import PARTS
-from benchmarks.language.readings import heads_reader, read_across
 from benchmarks.language.results import Row, Value
 from benchmarks.language.settings import QUICK
-from benchmarks.language.splits import grouped_folds, trust_folds, unseen
+from benchmarks.language.splits import grouped_folds, learnable, trust_folds
 from benchmarks.language.workbench import Workbench
 
 from patient_feedback.errors import FeedbackError
 
 SETTINGS = replace(
-    QUICK, encoded_texts=20, redacted_texts=20, theme_sizes=(100,), streamed_counts=None, level_epochs=20
+    QUICK, encoded_texts=20, redacted_texts=20, theme_sizes=(100,), streamed_counts=None, quick_epochs=30
 )
+TESTED = sorted(set(PARTS) - {"redaction", "whole_analysis"})
+"""Loading the models of the two others takes longer than all of these."""
 FIELDS = {"figure", "ours", "ours_low", "ours_high", "peer", "peer_name", "ratio", "goal"}
 MISSING = "not installed in this environment"
 
@@ -39,21 +41,21 @@ def cache(labelled: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def results(labelled: Path, cache: Path) -> Path:
-    """The results of all parts, without the peers that only the benchmark's own environment has."""
+    """The results of the parts, without the peers that only the benchmark's own environment has."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(theme_peers, "missing", lambda *packages: MISSING if packages else None)
-        run(labelled, SETTINGS, None, cache, labelled.parent / "results")
+        run(labelled, SETTINGS, TESTED, cache, labelled.parent / "results")
     return labelled.parent / "results"
 
 
 @pytest.fixture(scope="module")
 def bench(labelled: Path, cache: Path, results: Path) -> Workbench:
-    return Workbench(data.read_data(labelled), SETTINGS, cache)
+    return Workbench(benchmark_data.read_data(labelled), SETTINGS, cache)
 
 
 def test_every_figure_has_what_model_cards_quote(results: Path) -> None:
     figures = json.loads((results / "language.json").read_text(encoding="utf-8"))
-    assert {figure["part"] for figure in figures} == set(PARTS) - {"ablation"}
+    assert {figure["part"] for figure in figures} == set(TESTED) - {"ablation"}
     for figure in figures:
         assert figure.keys() >= FIELDS | {"n", "how", "run"}
         if figure["ours"] is not None:
@@ -75,7 +77,7 @@ def test_missing_peer_is_null_with_its_reason(results: Path) -> None:
 
 def test_report_shows_every_part_and_the_reliability_curve(results: Path) -> None:
     report = (results / "language.md").read_text(encoding="utf-8")
-    for part in PARTS:
+    for part in TESTED:
         assert f"## {part.replace('_', ' ').capitalize()}" in report
     assert "| 0.9 to 1.0 |" in report
     assert "processor" not in report
@@ -90,7 +92,7 @@ def test_measuring_one_part_again_keeps_the_others(results: Path, labelled: Path
     assert "trained in an earlier run and kept" in topics["run"]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [100, 200, 300])
 def test_no_text_stands_on_both_sides_of_a_split(bench: Workbench, seed: int) -> None:
     groups = np.array(bench.groups)
     assert len(set(bench.groups)) < len(bench.groups)
@@ -99,9 +101,11 @@ def test_no_text_stands_on_both_sides_of_a_split(bench: Workbench, seed: int) ->
         assert not set(groups[folds == fold]) & set(groups[folds != fold])
     names, trusts = trust_folds(bench.data.trusts)
     for fold in range(len(names)):
-        measured = unseen(bench.groups, trusts, fold)
-        assert measured.any()
-        assert not set(groups[measured]) & set(groups[trusts != fold])
+        measured = np.flatnonzero(trusts == fold)
+        assert set(groups[measured]) & set(groups[trusts != fold])
+        learnt = learnable(bench.groups, measured)
+        assert len(learnt)
+        assert not set(groups[measured]) & set(groups[learnt])
 
 
 def test_reader_that_knows_nothing_scores_worse(bench: Workbench) -> None:
@@ -118,17 +122,19 @@ def test_reader_that_knows_nothing_scores_worse(bench: Workbench) -> None:
 
 def test_held_out_labels_teach_nothing(bench: Workbench, tmp_path: Path) -> None:
     """Labels of a fold may be turned round without any change in how that fold is read."""
-    folds = bench.folds(1)
+    folds = bench.folds(100)
     turned = bench.comments.levels.copy()
     turned[folds == 0] = 4 - turned[folds == 0]
-    others = replace(bench.comments, levels=turned, sha256="turned")
-    readings = [
-        read_across(
-            heads_reader(comments, bench.base_vectors, 5, epochs=2), "test", comments, folds, 1, tmp_path
-        )[0]
-        for comments in (bench.comments, others)
+    data_of = [
+        bench.data,
+        replace(bench.data, comments=replace(bench.comments, levels=turned, sha256="turned")),
     ]
-    first, second = (one.level_logits[folds == 0] for one in readings)
+    first, second = (
+        Workbench(data, replace(SETTINGS, quick_epochs=2), tmp_path)
+        .held_out(100)
+        .fit.level_logits[folds == 0]
+        for data in data_of
+    )
     np.testing.assert_array_equal(first, second)
 
 
@@ -141,8 +147,11 @@ def test_goal_is_judged_in_its_own_direction() -> None:
     assert (ratio["ratio"], ratio["is_goal_met"]) == (25.0, False)
 
 
-def test_streamed_comments_are_all_read() -> None:
-    found = streaming.run(300)
+def test_streamed_comments_are_read() -> None:
+    texts = tuple(f"the {thing} was {how}" for thing in ("soup", "queue") for how in ("cold", "long", "fine"))
+    vectors = np.random.default_rng(1).normal(size=(6, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = streaming.run(streaming.Material(texts, vectors, None), 300)
     assert found["count"] == 300
     assert found["assigned"] is not None
     assert 200 < found["assigned"] <= 300
@@ -151,7 +160,7 @@ def test_streamed_comments_are_all_read() -> None:
 def test_without_data_the_benchmark_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NHS_FFT_CSV", raising=False)
     with pytest.raises(FeedbackError, match=r"pxtextmining.*NHS_FFT_CSV=path"):
-        data.labelled_file()
+        benchmark_data.labelled_file()
 
 
 def test_unknown_part_is_refused(labelled: Path, cache: Path, tmp_path: Path) -> None:
