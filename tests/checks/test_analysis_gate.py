@@ -65,9 +65,26 @@ values ('set', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, true, now());
 insert into analysis.theme_set_member
 select 'set', 'theme_' || number, '[1,0]', array['kind'], array['t1'], 3, null, null
 from generate_series(1, 3) as number;
+insert into analysis.theme (theme_slug, theme_label, theme_level, parent_theme_slug)
+select 'subtheme_' || number, 'A subtheme', 'subtheme', 'theme_' || number from generate_series(1, 2) as number;
+insert into analysis.theme_set_member (
+    theme_set_id, theme_slug, centroid, theme_keywords, exemplar_text_sha256s, sample_member_count, theme_level,
+    parent_theme_slug
+) select 'set', theme_slug, '[1,0]', array['kind'], array['t1'], 3, theme_level, parent_theme_slug
+from analysis.theme where theme_level = 'subtheme';
 insert into analysis.theme_assignment
-select 't' || number, 'set', case when mod(number, 4) > 0 then 'theme_' || mod(number, 4) end, 0.5, now()
+select 't' || number, 'set', case when mod(number, 4) > 0 then 'theme_' || mod(number, 4) end, 0.5, now(),
+    case when mod(number, 4) = 1 then 'subtheme_1' end
 from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.theme_mention
+select text_sha256, theme_set_id, theme_slug, subtheme_slug, theme_confidence
+from analysis.theme_assignment where theme_slug is not null;
+insert into analysis.theme_mention
+select text_sha256, theme_set_id, 'theme_2', 'subtheme_2', 0.4, array[1] from analysis.theme_assignment
+where theme_slug = 'theme_1';
+insert into analysis.theme_drift (
+    run_id, theme_set_id, assigned_count, new_text_count, population_growth_share, is_refit_proposed
+) values ('run', 'set', {TEXT_COUNT}, 0, 0, false);
 """
 
 
@@ -112,8 +129,23 @@ DEFECTIVE_TEXTS = {
     "FB-ANA-042": ("delete from analysis.topic_mention where text_sha256 = 't23'", 1),
     "FB-ANA-050": ("delete from analysis.theme_assignment where text_sha256 = 't24'", 1),
     "FB-ANA-051": (
-        "update analysis.theme_assignment set theme_slug = 'theme_4' where text_sha256 = 't25'",
+        "update analysis.theme_assignment set theme_slug = 'theme_4' where text_sha256 = 't26';"
+        "update analysis.theme_mention set theme_slug = 'theme_4' where text_sha256 = 't26'",
         1,
+    ),
+    "FB-ANA-054": (
+        "update analysis.theme_assignment set subtheme_slug = 'subtheme_2' where text_sha256 = 't29'",
+        1,
+    ),
+    "FB-ANA-060": (
+        "delete from analysis.theme_mention where text_sha256 = 't33' and theme_slug = 'theme_1'",
+        1,
+    ),
+    # One mention of a theme that the set lacks, with FB-ANA-051's, and one of another theme's subtheme.
+    "FB-ANA-061": (
+        "update analysis.theme_mention set subtheme_slug = 'subtheme_1' where text_sha256 = 't37' "
+        "and theme_slug = 'theme_2'",
+        2,
     ),
 }
 
@@ -128,6 +160,8 @@ DEFECTIVE_ANALYSES = (
         "FB-ANA-032": "alter table analysis.sentiment drop constraint sentiment_sentiment_score_check;"
         "update analysis.sentiment set sentiment_score = 5 where text_sha256 = 't130'",
         "FB-ANA-043": "update analysis.topic_reading set topic_count = 0; delete from analysis.topic_mention",
+        "FB-ANA-055": "update analysis.theme_drift set assigned_count = 1",
+        "FB-ANA-056": "update analysis.theme_drift set is_refit_proposed = true",
         "FB-ANA-052": "update analysis.theme_assignment set theme_slug = null where text_sha256 > 't13'",
     },
     {"FB-ANA-053": "update analysis.theme_assignment set theme_slug = 'theme_1'"},

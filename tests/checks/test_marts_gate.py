@@ -39,6 +39,7 @@ from generate_series(1, 99) as number;
 insert into analysis.topic_reading values ('t1', 'open', 'topics+1', 'encoder+1', 1);
 insert into analysis.topic_mention values ('t1', 'open', 'topics+1', 'staff', 0.7);
 insert into analysis.theme values ('kindness', 'Kindness'), ('old_kindness', 'Old');
+insert into analysis.theme values ('chatter', 'Chatter', 'retired');
 update analysis.theme set theme_status = 'merged' where theme_slug = 'old_kindness';
 insert into analysis.theme_set values
 ('set', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, true, now()),
@@ -103,6 +104,7 @@ DEFECTS = (
         "FB-MRT-041": "update fct_theme_mentions set theme_set_id = 'older' where comment_id = 'c4'",
         "FB-MRT-042": "update fct_theme_mentions set theme_confidence = 1.5 where comment_id = 'c5'",
         "FB-MRT-043": "update fct_theme_mentions set theme_slug = 'old_kindness' where comment_id = 'c6'",
+        "FB-MRT-044": "update fct_theme_mentions set theme_slug = 'chatter' where comment_id = 'c7'",
         "FB-MRT-051": "update fct_topic_mentions set topic_slug = 'parking'",
         "FB-MRT-052": "update fct_topic_mentions set topic_confidence = -0.1",
         "FB-MRT-060": "update rpt_fft_monthly set cell_state = 'shown' where cell_state = 'suppressed'",

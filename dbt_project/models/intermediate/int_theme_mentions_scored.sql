@@ -17,12 +17,18 @@ mentions as (
         mentions.theme_confidence,
         mentions.segment_indexes,
         themes.surviving_theme_slug as theme_slug,
-        coalesce(subthemes.surviving_theme_slug, mentions.subtheme_slug) as subtheme_slug
+        case
+            when subthemes.theme_slug is null then mentions.subtheme_slug
+            when subthemes.surviving_parent_slug = themes.surviving_theme_slug
+                then subthemes.surviving_theme_slug
+        end as subtheme_slug
     from {{ ref('stg_analysis__theme_mentions') }} as mentions
     inner join {{ ref('int_model_versions_selected') }} as versions
         on mentions.theme_set_id = versions.theme_set_id
     inner join {{ ref('int_themes_resolved') }} as themes on mentions.theme_slug = themes.theme_slug
     left join {{ ref('int_themes_resolved') }} as subthemes on mentions.subtheme_slug = subthemes.theme_slug
+    -- What people retired is mentioned nowhere.
+    where themes.surviving_theme_slug is not null
 ),
 
 -- Two themes of a text that people merged are one mention of it.

@@ -2,6 +2,9 @@
 with recursive themes as (
     select
         theme_slug,
+        theme_level,
+        theme_status,
+        parent_theme_slug,
         merged_into_slug
     from {{ ref('stg_analysis__themes') }}
 ),
@@ -9,7 +12,7 @@ with recursive themes as (
 followed as (
     select
         theme_slug,
-        theme_slug as surviving_theme_slug,
+        theme_slug as last_theme_slug,
         merged_into_slug,
         array[theme_slug] as visited_slugs
     from themes
@@ -18,7 +21,7 @@ followed as (
 
     select
         followed.theme_slug,
-        themes.theme_slug as surviving_theme_slug,
+        themes.theme_slug as last_theme_slug,
         themes.merged_into_slug,
         followed.visited_slugs || themes.theme_slug as visited_slugs
     from followed
@@ -28,12 +31,37 @@ followed as (
             and themes.theme_slug <> all(followed.visited_slugs)
 ),
 
-resolved as (
+chain_ends as (
     select distinct on (theme_slug)
         theme_slug,
-        surviving_theme_slug
+        last_theme_slug
     from followed
     order by theme_slug asc, cardinality(visited_slugs) desc
+),
+
+-- Where the last of a chain is retired nothing lives on: what people retired is shown nowhere.
+survivors as (
+    select
+        chain_ends.theme_slug,
+        last_themes.theme_level,
+        last_themes.parent_theme_slug,
+        case when coalesce(last_themes.theme_status, '') <> 'retired' then chain_ends.last_theme_slug end
+            as surviving_theme_slug
+    from chain_ends
+    inner join themes as last_themes on chain_ends.last_theme_slug = last_themes.theme_slug
+),
+
+resolved as (
+    select
+        survivors.theme_slug,
+        survivors.theme_level,
+        parents.surviving_theme_slug as surviving_parent_slug,
+        case
+            when survivors.parent_theme_slug is null or parents.surviving_theme_slug is not null
+                then survivors.surviving_theme_slug
+        end as surviving_theme_slug
+    from survivors
+    left join survivors as parents on survivors.parent_theme_slug = parents.theme_slug
 )
 
 select * from resolved

@@ -198,7 +198,7 @@ def _themes(connection: psycopg.Connection) -> tuple[ThemeAccount, ...]:
         """
         select theme_slug, theme_label, comment_count
         from patient_experience.dim_themes
-        where theme_status in ('proposed', 'approved') and comment_count > 0
+        where theme_level = 'theme' and theme_status in ('proposed', 'approved') and comment_count > 0
         order by comment_count desc, theme_slug
         limit %s
         """,

@@ -119,6 +119,12 @@ insert into analysis.theme (theme_slug, theme_label, theme_status, merged_into_s
 ('parking', 'Parking', 'retired', null),
 ('delays', 'Delays', 'merged', 'waiting');
 
+insert into analysis.theme (theme_slug, theme_label, theme_status, merged_into_slug, theme_level, parent_theme_slug) values
+('on_hold', 'On hold', 'proposed', null, 'subtheme', 'waiting'),
+('in_the_queue', 'In the queue', 'proposed', null, 'subtheme', 'waiting'),
+('queueing', 'Queueing', 'merged', 'in_the_queue', 'subtheme', 'waiting');
+insert into analysis.theme (theme_slug, theme_label, theme_status) values ('chatter', 'Chatter', 'retired');
+
 insert into analysis.theme_set (
     theme_set_id, theme_model_version, encoder_version, sample_sha256, sample_count, theme_count,
     assignment_threshold, parameters, is_current
@@ -133,11 +139,52 @@ select 'set1', 'parking', '[1,0,0]'::halfvec, array['car park', 'ticket'], array
 union all
 select 'set2', theme_slug, '[1,0,0]'::halfvec, array[theme_slug, 'time'], array['t1'], 10
 from analysis.theme
-where theme_slug <> 'parking';
+where theme_slug <> 'parking' and theme_level = 'theme';
+insert into analysis.theme_set_member (
+    theme_set_id, theme_slug, centroid, theme_keywords, exemplar_text_sha256s, sample_member_count, theme_level,
+    parent_theme_slug, theme_position
+)
+select 'set2', theme_slug, '[1,0,0]'::halfvec, array[theme_slug], array['t1'], 5, 'subtheme', 'waiting', 0
+from analysis.theme
+where theme_level = 'subtheme';
 
-insert into analysis.theme_assignment (text_sha256, theme_set_id, theme_slug, theme_confidence)
+insert into analysis.theme_lineage (
+    theme_set_id, theme_level, previous_theme_slug, theme_slug, relation, shared_member_share
+) values
+('set1', 'theme', null, 'parking', 'new', null),
+('set2', 'theme', 'parking', null, 'retired', null),
+('set2', 'theme', null, 'kindness', 'new', null),
+('set2', 'theme', null, 'delays', 'new', null),
+('set2', 'theme', null, 'chatter', 'new', null),
+('set2', 'theme', 'parking', 'waiting', 'split', 0.4),
+('set2', 'subtheme', null, 'on_hold', 'new', null),
+('set2', 'subtheme', null, 'in_the_queue', 'new', null),
+('set2', 'subtheme', null, 'queueing', 'new', null);
+update analysis.theme_set set previous_theme_set_id = 'set1' where theme_set_id = 'set2';
+
+insert into analysis.theme_drift (
+    run_id, theme_set_id, assigned_count, new_text_count, population_growth_share, is_refit_proposed, reasons
+) values ('run', 'set2', 390, 90, 0.3, true, '{population_grew}');
+
+-- As people's decisions would leave it; their triggers would settle the statuses given above anew.
+alter table analysis.theme_decision disable trigger user;
+insert into analysis.theme_decision (
+    theme_slug, decision, theme_label, merged_into_slug, decided_by, decision_reason
+) values
+('waiting', 'approve', 'Waiting', null, 'Ada Analyst', 'read forty comments'),
+('kindness', 'rename', 'Kind staff', null, 'Ada Analyst', 'clearer'),
+('kindness', 'undo', null, null, 'Ada Analyst', 'not clearer'),
+('delays', 'merge', null, 'waiting', 'Ada Analyst', 'the same');
+alter table analysis.theme_decision enable trigger user;
+
+insert into analysis.theme_assignment (text_sha256, theme_set_id, theme_slug, theme_confidence, subtheme_slug)
 select
-    't' || number, 'set2', (array['waiting', 'kindness', 'delays', null])[1 + number % 4], 0.6
+    't' || number,
+    'set2',
+    -- A few speak of what people retired.
+    case when number % 40 = 1 then 'chatter' else (array['waiting', 'kindness', 'delays', null])[1 + number % 4] end,
+    0.6,
+    case when number % 4 = 0 then (array['on_hold', 'in_the_queue', 'queueing', null])[1 + number / 4 % 4] end
 from generate_series(0, 389) as numbers (number);
 
 -- Every third text has two parts: the first speaks of its own theme, the second of another.

@@ -17,6 +17,7 @@ PATIENT_EXPERIENCE = (
     *("fct_comments", "fct_responses", "fct_answers", "fct_theme_mentions", "fct_topic_mentions"),
     *(
         "dim_themes",
+        "fct_theme_lineage",
         "dim_topics",
         "dim_organisations",
         "dim_services",
@@ -101,12 +102,58 @@ def test_reports_of_readings_name_the_model(marts: Any) -> None:
 
 
 def test_merged_theme_stays_listed_and_counts_for_the_one_it_became(marts: Any) -> None:
-    themes = dict(marts.rows("select theme_slug, comment_count from dim_themes"))
-    assert set(themes) == {"waiting", "kindness", "parking", "delays"}
+    themes = dict(marts.rows("select theme_slug, comment_count from dim_themes where theme_level = 'theme'"))
+    assert set(themes) == {"waiting", "kindness", "parking", "delays", "chatter"}
     assert themes["delays"] == themes["parking"] == 0
     assert themes["waiting"] > themes["kindness"] > 0
     [(keywords,)] = marts.rows("select theme_keywords from dim_themes where theme_slug = 'parking'")
     assert keywords == "car park, ticket"
+
+
+def test_theme_that_people_retired_is_mentioned_nowhere_and_its_comments_are_unassigned(marts: Any) -> None:
+    [(read,)] = marts.rows(
+        "select count(*) from analysis.theme_assignment join analysis.theme_mention "
+        "using (text_sha256, theme_set_id, theme_slug) where theme_slug = 'chatter'"
+    )
+    assert read, "the models read it"
+    assert marts.rows("select theme_status, comment_count from dim_themes where theme_slug = 'chatter'") == [
+        ("retired", 0)
+    ]
+    assert (
+        marts.rows("select 1 from fct_theme_mentions where theme_slug is null or theme_slug = 'chatter'")
+        == []
+    )
+    assert marts.rows(
+        "select distinct theme_state from fct_comments join feedback.comment using (comment_id) "
+        "join analysis.theme_assignment as assignment using (text_sha256) "
+        "where assignment.theme_slug = 'chatter' and analysis_state = 'analysed'"
+    ) == [("unassigned",)]
+
+
+def test_subthemes_count_within_their_theme_and_merged_ones_for_what_they_became(marts: Any) -> None:
+    subthemes = {
+        slug: (parent, count)
+        for slug, parent, count in marts.rows(
+            "select theme_slug, parent_theme_slug, comment_count from dim_themes where theme_level = 'subtheme'"
+        )
+    }
+    assert {parent for parent, _ in subthemes.values()} == {"waiting"}
+    assert subthemes["queueing"][1] == 0 < subthemes["on_hold"][1] < subthemes["in_the_queue"][1]
+
+
+def test_lineage_drift_and_decisions_are_shown(marts: Any) -> None:
+    assert marts.rows(
+        "select previous_theme_slug, shared_member_share from fct_theme_lineage where relation = 'split'"
+    ) == [("parking", pytest.approx(0.4))]
+    assert marts.rows("select is_refit_proposed, refit_reasons from fct_theme_drift") == [
+        (True, "population_grew")
+    ]
+    assert marts.rows(
+        "select theme_slug, decision from fct_theme_decisions where is_undone or decision = 'approve' order by 1"
+    ) == [("kindness", "rename"), ("waiting", "approve")]
+    assert marts.rows(
+        "select split_theme_count, new_theme_count, retired_theme_count from fct_theme_sets where is_current"
+    ) == [(1, 3, 1)]
 
 
 def test_fft_report_equals_a_direct_count_and_undated_answers_have_their_own_month(marts: Any) -> None:
@@ -284,6 +331,11 @@ HARMS = {
     "where cell_state = 'value' and organisation_slug = 'all'",
     "comments_are_listed_once": "insert into fct_comments select * from fct_comments where comment_id = "
     "(select max(comment_id) from fct_comments)",
+    "assert_subthemes_lie_in_a_theme": "update dim_themes set parent_theme_slug = 'nowhere' "
+    "where theme_slug = 'on_hold'",
+    "assert_subthemes_hold_no_more_than_their_theme": "update dim_themes set comment_count = 1000000 "
+    "where theme_slug = 'in_the_queue'",
+    "assert_lineage_accounts_for_every_theme": "delete from fct_theme_lineage where theme_slug = 'kindness'",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

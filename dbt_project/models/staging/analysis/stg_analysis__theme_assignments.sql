@@ -8,6 +8,7 @@ renamed as (
         text_sha256,
         theme_set_id,
         theme_slug,
+        subtheme_slug,
 
         -- reading
         theme_confidence

@@ -7,9 +7,11 @@ renamed as (
         -- ids
         theme_set_id,
         theme_slug,
+        parent_theme_slug,
         matched_theme_slug,
 
         -- reading
+        theme_level,
         theme_keywords,
         sample_member_count,
         match_similarity

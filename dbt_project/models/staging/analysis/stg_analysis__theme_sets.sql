@@ -14,7 +14,11 @@ renamed as (
         -- fit
         sample_count,
         theme_count,
+        subtheme_count,
         assignment_threshold,
+        sample_mean_similarity,
+        sample_unassigned_share,
+        criterion,
         parameters,
 
         -- state

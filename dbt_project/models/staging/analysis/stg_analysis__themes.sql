@@ -6,7 +6,12 @@ renamed as (
     select
         -- ids
         theme_slug,
+        parent_theme_slug,
         merged_into_slug,
+        follows_slug,
+
+        -- place
+        theme_level,
 
         -- curated by people
         theme_label,
