@@ -11,7 +11,12 @@ import pytest
 from patient_feedback.errors import ModelError
 from patient_feedback.language.encoder import Encoder
 from patient_feedback.language.heads import MODELS_DIR
-from patient_feedback.language.sentiment import SentimentReading, load_sentiment_model
+from patient_feedback.language.sentiment import (
+    SentimentReading,
+    known_answers,
+    load_sentiment_model,
+    with_known_answers,
+)
 from patient_feedback.language.topics import load_topic_model
 
 GOOD = [
@@ -148,3 +153,21 @@ def test_card_names_the_shipped_version(project_dir: Path, name: str) -> None:
     assert manifest["version"] in (project_dir / "docs" / "model_cards" / f"{name}.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_answers_without_a_subject_are_read_by_what_was_asked() -> None:
+    labelled = known_answers(
+        ["Nothing", "Nothing", "N/A"], ["what_to_improve"] * 2 + ["open"], np.array([4, 4, 2])
+    )
+    logits = np.zeros((4, 5))
+    texts = ["Nothing at all", "Nothing at all", "no comment", "Nothing was explained to me"]
+    intents = ["what_to_improve", "what_was_good", "open", "open"]
+    read = with_known_answers(logits, texts, intents, labelled)
+    assert [int(row.argmax()) for row in read[:3]] == [4, 0, 2]
+    np.testing.assert_array_equal(read[3], logits[3])
+
+
+def test_labelled_answers_outweigh_what_is_expected() -> None:
+    texts, intents = ["None"] * 50, ["open"] * 50
+    assert int(np.argmax(known_answers([], [], np.array([]))["no_content|open"])) == 2
+    assert int(np.argmax(known_answers(texts, intents, np.full(50, 4))["no_content|open"])) == 4

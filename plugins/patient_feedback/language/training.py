@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from patient_feedback.errors import FeedbackError
 from patient_feedback.language import sentiment, topics
 from patient_feedback.language.adapter import AdapterSettings
+from patient_feedback.language.answer_kind import CommentReading, answer_kind
 from patient_feedback.language.fitting import (
     Features,
     LevelSettings,
@@ -42,7 +43,7 @@ SEED = 20_260_101
 ALWAYS_LEARNT = -1
 """In place of a fold's number: a comment that every fold learns from and none is measured on."""
 THRESHOLDS = np.arange(0.06, 0.71, 0.02)
-THRESHOLD_PRIOR = 12
+THRESHOLD_PRIOR = 25
 """Weight, in comments, of the threshold shared by all topics in the choice of a topic's own."""
 TEMPERATURES = np.arange(0.7, 2.51, 0.05)
 TEMPERATURE_DIGITS = 2
@@ -86,7 +87,9 @@ class CrossFit:
 
     vectors: NDArray[np.float32]
     level_logits: NDArray[np.float64]
-    """Worst first, shape (comments, 5)."""
+    """Worst first, shape (comments, 5), at a temperature chosen on the other folds."""
+    temperature: float
+    """What the head's logits are divided by, chosen on all folds."""
     topic_logits: NDArray[np.float64]
     """Margins, shape (comments, topics)."""
     topic_slugs: tuple[str, ...]
@@ -160,9 +163,11 @@ def cross_fit(
             joined[fold_of == fold] = part
         return joined
 
+    level_logits, temperature = _calibrated(comments, fold_of, together("level_logits"))
     return CrossFit(
         together("vectors"),
-        together("level_logits"),
+        level_logits,
+        temperature,
         together("topic_logits"),
         tuple(comments.topic_slugs[i] for i in kept),
         tuple(read.topic_weights for read in readings),
@@ -233,7 +238,7 @@ def best_temperature(logits: NDArray[np.float64], levels: NDArray[np.int64]) -> 
     """Return the divisor of the logits under which the true levels are most probable."""
 
     def surprise(temperature: float) -> float:
-        probabilities = sentiment.level_probabilities(logits, temperature)
+        probabilities = sentiment.level_probabilities(logits / temperature)
         return float(-np.mean(np.log(np.maximum(probabilities[np.arange(len(levels)), levels], 1e-9))))
 
     return round(float(min(TEMPERATURES, key=surprise)), TEMPERATURE_DIGITS)
@@ -261,6 +266,39 @@ def topic_thresholds(probabilities: NDArray[np.float64], targets: NDArray[np.flo
         count = float(truth.sum())
         chosen.append((count * own + THRESHOLD_PRIOR * shared) / (count + THRESHOLD_PRIOR))
     return np.round(np.array(chosen), 2)
+
+
+def _calibrated(
+    comments: LabelledComments, fold_of: NDArray[np.int64], logits: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return logits as the model gives them once it is calibrated, and the temperature for all folds.
+
+    A fold's temperature, and what its answers without a subject mean, come from the other folds.
+    """
+    groups = np.asarray(comments.groups)
+    is_read = fold_of != ALWAYS_LEARNT
+    has_subject = np.array(
+        [
+            answer_kind(text, intent) is CommentReading.CONTENT
+            for text, intent in zip(comments.texts, comments.intents, strict=True)
+        ]
+    )
+    chosen_on = is_read & has_subject & (comments.levels >= 0)
+    calibrated = logits.copy()
+    for fold in np.unique(fold_of[is_read]):
+        measured = np.flatnonzero(fold_of == fold)
+        elsewhere = np.flatnonzero(chosen_on & (fold_of != fold))
+        temperature = (
+            best_temperature(logits[elsewhere], comments.levels[elsewhere]) if len(elsewhere) else 1.0
+        )
+        levels = np.where(np.isin(groups, groups[measured]), -1, comments.levels)
+        calibrated[measured] = sentiment.with_known_answers(
+            logits[measured] / temperature,
+            [comments.texts[i] for i in measured],
+            [comments.intents[i] for i in measured],
+            sentiment.known_answers(comments.texts, comments.intents, levels),
+        )
+    return calibrated, best_temperature(logits[chosen_on], comments.levels[chosen_on])
 
 
 def _read_fold(
@@ -373,10 +411,8 @@ def _save_sentiment(
     trained_on: dict[str, Any],
 ) -> tuple[str, dict[str, Any]]:
     rows = np.flatnonzero(comments.levels >= 0)
-    levels, logits = comments.levels[rows], unseen.level_logits[rows]
-    temperature = best_temperature(logits, levels)
-    probabilities = sentiment.level_probabilities(logits, temperature)
-    figures = level_figures(levels, probabilities, [comments.groups[i] for i in rows])
+    probabilities = sentiment.level_probabilities(unseen.level_logits[rows])
+    figures = level_figures(comments.levels[rows], probabilities, [comments.groups[i] for i in rows])
     version = save_head(
         output_dir,
         sentiment.HEAD_NAME,
@@ -385,7 +421,8 @@ def _save_sentiment(
         [level.value for level in sentiment.LEVELS],
         weights,
         {
-            "temperature": temperature,
+            "temperature": unseen.temperature,
+            "known_answers": sentiment.known_answers(comments.texts, comments.intents, comments.levels),
             "trained_on": {**trained_on, "comment_count": len(rows)},
             "training": {**asdict(settings.levels), "starts": settings.level_starts},
             "figures": figures,
