@@ -16,8 +16,8 @@ from patient_feedback.themes.content import capitalised_words, content_phrases, 
 
 KEYWORD_COUNT = 10
 CANDIDATE_COUNT = 25
-AFFINITY_WEIGHT = 4.0
-"""How much it counts that keywords stand together in comments: 2 to 8 made them as coherent (C_v)."""
+AFFINITY_WEIGHT = 2.0
+"""How much it counts that keywords stand together in comments: more makes them more coherent (C_v) and less telling."""
 LABEL_PHRASES = 3
 LABEL_WORDS = 4
 TOPIC_LABEL_PHRASES = 2
@@ -97,7 +97,7 @@ def name_themes(
         listed = exemplars if len(theme) == 1 else finer_exemplars[theme[0]] if finer_exemplars else None
         labels.give(
             theme,
-            ranked[theme],
+            candidates[theme],
             proposed=_proposal(propose_label, texts, ranked[theme], shown, listed, theme[-1]),
             topic=topic_labels[theme[0]] if topic_labels and len(theme) == 1 else None,
         )
@@ -142,12 +142,9 @@ class _Labels:
         limit = LABEL_PHRASES
         if topic is not None:
             known = {stem(word) for word in topic.lower().replace(",", " ").split()}
-            enough = WEAK_SCORE * scored[0][1] if scored else 0.0
-            named = [
-                (phrase, score)
-                for phrase, score in subjects
-                if score >= enough and not known & set(phrase.split())
-            ]
+            named = [one for one in subjects if not known & set(one[0].split())]
+            if self._is_general(scored, subjects):
+                named = []
             prefix, limit = f"{topic}: ", TOPIC_LABEL_PHRASES
         phrases = _label_phrases(named, limit)
         rest = [phrase for phrase, _ in named if phrase not in phrases]
