@@ -38,6 +38,7 @@ class Settings:
     ui_port: int
     encoder_name: str
     worker_threads: int
+    taxonomies_dir: Path | None
     _secrets: Mapping[str, str]
 
     @classmethod
@@ -57,6 +58,7 @@ class Settings:
             ui_port=_port(env, "FEEDBACK_UI_PORT", DEFAULT_UI_PORT),
             encoder_name=env.get("FEEDBACK_ENCODER") or DEFAULT_ENCODER,
             worker_threads=_positive(env, "FEEDBACK_WORKER_THREADS", os.cpu_count() or 1),
+            taxonomies_dir=_folder(env, "FEEDBACK_TAXONOMIES"),
             _secrets={name: value for name, value in env.items() if name.startswith("FEEDBACK_SECRET_")},
         )
 
@@ -94,6 +96,18 @@ class Settings:
 
     def pseudonym_key(self) -> bytes:
         return self.secret("pseudonym_key").encode("utf-8")
+
+
+def _folder(env: Mapping[str, str], name: str) -> Path | None:
+    given = env.get(name)
+    if not given:
+        return None
+    folder = Path(given).expanduser().resolve()
+    if not folder.is_dir():
+        raise FeedbackError(
+            f"{name}={given!r} is no folder: give the folder of the declarations, or unset it."
+        )
+    return folder
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

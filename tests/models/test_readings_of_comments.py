@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +180,32 @@ def test_nothing_is_kept_of_a_text_that_was_withdrawn(spoken: Settings, loaded: 
         held = {row[0] for row in rows(spoken, f"select text_sha256 from analysis.{table}")}
         assert sha256(TWO_SIDED) not in held, table
         assert held, table
+
+
+def test_declared_taxonomy_is_read_once_and_stays_marked_when_it_is_declared_no_more(
+    spoken: Settings, loaded: list[str], project_dir: Path, tmp_path: Path
+) -> None:
+    analyse(spoken)
+    shutil.copy(project_dir / "examples" / "taxonomies" / "digital_access.yml", tmp_path)
+    with connect(spoken, "test") as connection:
+        connection.execute(
+            "update feedback.comment set comment_text = %s, text_sha256 = %s where comment_id = 'c6'",
+            ("I cannot log in to the app with my password", sha256("log in")),
+        )
+    declared = replace(spoken, taxonomies_dir=tmp_path)
+    analyse(declared)
+    [version] = analysis.versions_in_force(declared).taxonomies
+    found = rows(
+        spoken,
+        "select text_sha256, topic_slug from analysis.topic_mention where topic_model_version = %s",
+        version,
+    )
+    assert found == [(sha256("log in"), "digital_access__logging_in")]
+    read = "select count(*) from analysis.topic_reading where topic_model_version = %s"
+    assert rows(spoken, read, version) == [(len(SAID),)], "every text was read, most hold no label"
+    loads = len(loaded)
+    analyse(declared)
+    assert len(loaded) == loads, "nothing new: neither encoder nor taxonomy is loaded"
+
+    analyse(spoken)
+    assert rows(spoken, "select distinct is_declared from analysis.taxonomy_topic") == [(False,)]

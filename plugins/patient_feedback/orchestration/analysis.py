@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import psycopg
 
 from patient_feedback.checks.queries import ParameterValue
 from patient_feedback.language.answer_kind import READING_RULES_VERSION, comment_reading
-from patient_feedback.language.segments import SEGMENTS_VERSION, Span, split_segments, without_context
+from patient_feedback.language.segments import SEGMENTS_VERSION, Span, split_segments
 from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pgvector import HalfVector
 
+    from patient_feedback.language.encoder import Encoder
+    from patient_feedback.language.readers import SentimentReader, TopicReader
     from patient_feedback.language.sentiment import SentimentReading
+    from patient_feedback.language.topics import TopicMention
 
 STATEMENTS = Path(__file__).with_suffix(".sql")
 CHUNK_SIZE = 2_048
@@ -73,6 +77,13 @@ WHOLE = Partition()
 
 
 @dataclass(frozen=True, slots=True)
+class _Readers:
+    sentiment: SentimentReader
+    topics: list[TopicReader]
+    """That of the fixed taxonomy, then those of declared ones."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Segments:
     """The segments of the texts of a chunk: words and vectors, and whose they are."""
 
@@ -84,19 +95,25 @@ class _Segments:
 
 
 def versions_in_force(settings: Settings) -> AnalysisVersions:
-    """Return the versions; the heads are a few megabytes, the encoder is not loaded."""
+    """Return the versions; the heads are a few megabytes, the encoder is not loaded.
+
+    An encoder that no heads were trained for is read by written descriptions: its versions say zero_shot.
+    """
     from patient_feedback.language.detection import DETECTOR_VERSION
     from patient_feedback.language.encoder import encoder_languages, encoder_version
-    from patient_feedback.language.sentiment import load_sentiment_model
-    from patient_feedback.language.topics import load_topic_model
+    from patient_feedback.language.readers import sentiment_reader_version, topic_reader_version
+    from patient_feedback.language.taxonomy import load_taxonomies
 
     encoder = encoder_version(settings.encoder_name)
     return AnalysisVersions(
         encoder=encoder,
-        sentiment=load_sentiment_model(encoder).version,
-        topics=load_topic_model(encoder).version,
+        sentiment=sentiment_reader_version(encoder),
+        topics=topic_reader_version(encoder),
         detector=DETECTOR_VERSION,
         languages=tuple(sorted(encoder_languages(settings.encoder_name))),
+        taxonomies=tuple(
+            taxonomy.reader_version(encoder) for taxonomy in load_taxonomies(settings.taxonomies_dir)
+        ),
     )
 
 
@@ -110,6 +127,7 @@ def detect_languages(settings: Settings, counts: TaskCounts) -> list[Partition]:
 
     versions = versions_in_force(settings)
     counts.counts["forgotten_text_count"] = forget_unsaid_texts(settings)
+    note_taxonomies(settings, versions)
 
     def read(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str | None]]) -> None:
         detected = detection.detect_languages(
@@ -143,6 +161,47 @@ def forget_unsaid_texts(settings: Settings) -> int:
     with connect(settings, "detect_languages") as connection:
         deleted = {name: connection.execute(statements[name]).rowcount for name in FORGETTING}
     return deleted["forget_embeddings"]
+
+
+def note_taxonomies(settings: Settings, versions: AnalysisVersions) -> None:
+    """Write the topics of the declared taxonomies where the marts find them; those declared no more say so."""
+    from patient_feedback.language.taxonomy import load_taxonomies
+
+    rows = [
+        (
+            taxonomy.topic_slug(label),
+            taxonomy.slug,
+            taxonomy.label,
+            label.label,
+            label.description,
+            "examples" if label.examples else "zero_shot",
+            taxonomy.reader_version(versions.encoder),
+            True,
+        )
+        for taxonomy in load_taxonomies(settings.taxonomies_dir)
+        for label in taxonomy.labels
+    ]
+    with connect(settings, "detect_languages") as connection:
+        connection.execute(
+            "update analysis.taxonomy_topic set is_declared = false where is_declared and topic_slug <> all(%s)",
+            ([topic_slug for topic_slug, *_ in rows],),
+        )
+        _upsert(
+            connection,
+            "analysis.taxonomy_topic",
+            (
+                "topic_slug",
+                "taxonomy_slug",
+                "taxonomy_label",
+                "topic_label",
+                "topic_description",
+                "topic_basis",
+                "topic_model_version",
+                "is_declared",
+            ),
+            ("topic_slug",),
+            rows,
+        )
 
 
 def plan_partitions(
@@ -209,14 +268,16 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
     """Read sentiment, kind of answer and topics of every embedded text and intent of the partition that lacks them."""
     import numpy as np
 
-    from patient_feedback.language.sentiment import load_sentiment_model
-    from patient_feedback.language.topics import load_topic_model
+    from patient_feedback.language.readers import read_topics
+    from patient_feedback.language.segments import without_context
 
     versions = versions_in_force(settings)
-    sentiment_model = load_sentiment_model(versions.encoder)
-    topic_model = load_topic_model(versions.encoder)
+    readers: _Readers | None = None
 
     def score(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str, HalfVector]]) -> None:
+        nonlocal readers
+        if readers is None:
+            readers = _load_readers(settings, versions)
         vectors = np.array([vector.to_numpy() for _, _, _, vector in rows], dtype=np.float32)
         keys = [(sha256, intent) for sha256, intent, _, _ in rows]
         intents = [intent for _, intent, _, _ in rows]
@@ -224,7 +285,7 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
         segments = _segments_of(connection, versions.encoder, rows)
         # A model is not asked about nothing: many chunks of short comments have no segments.
         parts = (
-            sentiment_model.score(
+            readers.sentiment.score(
                 without_context(segments.vectors, vectors[segments.owners]),
                 [intents[owner] for owner in segments.owners],
                 segments.texts,
@@ -239,32 +300,13 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
             connection,
             versions,
             keys,
-            sentiment_model.score(vectors, intents, texts),
+            readers.sentiment.score(vectors, intents, texts),
             [comment_reading(*read) for read in zip(texts, intents, part_scores, strict=True)],
         )
         _write_segment_sentiments(connection, versions.sentiment, keys, segments, parts)
-        mentions = topic_model.mentions(vectors, intents, texts)
-        _upsert(
-            connection,
-            "analysis.topic_reading",
-            ("text_sha256", "question_intent", "topic_model_version", "encoder_version", "topic_count"),
-            ("text_sha256", "question_intent", "topic_model_version"),
-            (
-                (*key, versions.topics, versions.encoder, len(found))
-                for key, found in zip(keys, mentions, strict=True)
-            ),
-        )
-        _upsert(
-            connection,
-            "analysis.topic_mention",
-            ("text_sha256", "question_intent", "topic_model_version", "topic_slug", "topic_confidence"),
-            ("text_sha256", "question_intent", "topic_model_version", "topic_slug"),
-            (
-                (*key, versions.topics, mention.topic_slug, mention.confidence)
-                for key, found in zip(keys, mentions, strict=True)
-                for mention in found
-            ),
-        )
+        for reader in readers.topics:
+            found = read_topics(reader, vectors, intents, texts, segments.vectors, segments.owners)
+            _write_topics(connection, versions.encoder, reader.version, keys, found)
 
     counts.row_count = _in_chunks(
         settings, "score_comments", "texts_to_score", _wanted(versions), partition, score
@@ -318,6 +360,28 @@ def _wanted(versions: AnalysisVersions) -> dict[str, object]:
         "reading_rules": READING_RULES,
         "topics": versions.topic_models,
     }
+
+
+def _load_readers(settings: Settings, versions: AnalysisVersions) -> _Readers:
+    """Load the models in force; the encoder only where written descriptions have to be embedded."""
+    from patient_feedback.language.encoder import load_encoder
+    from patient_feedback.language.readers import load_sentiment_reader, load_topic_reader
+    from patient_feedback.language.taxonomy import TaxonomyReader, load_taxonomies
+
+    @cache
+    def encoder() -> Encoder:
+        return load_encoder(settings.encoder_name, settings.worker_threads)
+
+    return _Readers(
+        sentiment=load_sentiment_reader(versions.encoder, encoder),
+        topics=[
+            load_topic_reader(versions.encoder, encoder),
+            *(
+                TaxonomyReader.fit(encoder(), taxonomy)
+                for taxonomy in load_taxonomies(settings.taxonomies_dir)
+            ),
+        ],
+    )
 
 
 def _several(spans: list[Span]) -> list[Span]:
@@ -461,6 +525,36 @@ def _write_segment_sentiments(
     )
 
 
+def _write_topics(
+    connection: psycopg.Connection,
+    encoder_version: str,
+    topic_model_version: str,
+    keys: Sequence[tuple[str, str]],
+    mentions: Sequence[Sequence[TopicMention]],
+) -> None:
+    _upsert(
+        connection,
+        "analysis.topic_reading",
+        ("text_sha256", "question_intent", "topic_model_version", "encoder_version", "topic_count"),
+        ("text_sha256", "question_intent", "topic_model_version"),
+        (
+            (*key, topic_model_version, encoder_version, len(found))
+            for key, found in zip(keys, mentions, strict=True)
+        ),
+    )
+    _upsert(
+        connection,
+        "analysis.topic_mention",
+        ("text_sha256", "question_intent", "topic_model_version", "topic_slug", "topic_confidence"),
+        ("text_sha256", "question_intent", "topic_model_version", "topic_slug"),
+        (
+            (*key, topic_model_version, mention.topic_slug, mention.confidence)
+            for key, found in zip(keys, mentions, strict=True)
+            for mention in found
+        ),
+    )
+
+
 def _in_chunks(
     settings: Settings,
     stage: str,
@@ -497,6 +591,7 @@ def _upsert(
     """COPY rows into a temporary copy of `table`, then insert or replace them by `key`."""
     names = ", ".join(columns)
     staged = f"staged_{table.replace('.', '_')}"
+    connection.execute(f"drop table if exists {staged}")
     connection.execute(
         f"create temporary table {staged} on commit drop as select {names} from {table} with no data"
     )

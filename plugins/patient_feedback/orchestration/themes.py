@@ -279,12 +279,12 @@ def _fit(
     settings: Settings, versions: AnalysisVersions, sample: Sample, parameters: ThemeSettings
 ) -> ThemeModel:
     """Fit with the topic readers of the encoder, where it has some: themes then lie where topics tell texts apart."""
-    from patient_feedback.language.topics import load_topic_model
+    from patient_feedback.language.readers import trained_topic_model
     from patient_feedback.themes.fit import fit_themes as fit
 
-    if not versions.topics:
+    topics = trained_topic_model(versions.encoder) if versions.topics else None
+    if topics is None:
         return fit(sample.texts, sample.vectors, parameters)
-    topics = load_topic_model(versions.encoder)
     try:
         weights, offsets = topics.linear_readers()
     except KeyError:  # a head trained before it kept readers of the vector alone

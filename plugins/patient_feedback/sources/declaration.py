@@ -36,13 +36,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from patient_feedback.contract import QuestionIntent
+from patient_feedback.declaration_problems import Problem, read_yaml, render_problems, validation_problems
 from patient_feedback.errors import DeclarationError
-from patient_feedback.sources.declaration_problems import (
-    Problem,
-    read_yaml,
-    render_problems,
-    validation_problems,
-)
 from patient_feedback.sources.spelling import loose_key
 
 SLUG_PATTERN = r"^[a-z][a-z0-9_]{1,47}$"

@@ -137,12 +137,14 @@ def validation_problems(error: ValidationError, model: type[BaseModel]) -> list[
     return problems
 
 
-def render_problems(path: Path, document: YamlDocument, problems: Sequence[Problem]) -> str:
+def render_problems(
+    path: Path, document: YamlDocument, problems: Sequence[Problem], of_what: str = "sources"
+) -> str:
     """Return the message of a DeclarationError: a heading and one line per problem, in the file's order."""
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     lines = sorted((document.line_of(each.path), field_name(each.path), each.message) for each in problems)
     listed = "\n".join(f"  {path}:{line}: {name} {message}{_stop(message)}" for line, name, message in lines)
-    return f"The declaration of sources cannot be used: {count}.\n{listed}"
+    return f"The declaration of {of_what} cannot be used: {count}.\n{listed}"
 
 
 def _stop(message: str) -> str:
