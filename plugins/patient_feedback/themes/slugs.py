@@ -21,7 +21,10 @@ class SlugDecision:
 def theme_slug(label: str, taken: Collection[str]) -> str:
     """Return a slug for a new theme, unlike every one in `taken` (all slugs ever given, retired ones too)."""
     ascii_label = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode("ascii").lower()
-    stem = re.sub(r"[^a-z0-9]+", "_", ascii_label).strip("_")[:SLUG_LENGTH].rstrip("_") or "theme"
+    words = re.sub(r"[^a-z0-9]+", "_", ascii_label).strip("_")
+    if len(words) > SLUG_LENGTH:  # after a whole word, where there is one
+        words = words[:SLUG_LENGTH].rpartition("_")[0] or words[:SLUG_LENGTH]
+    stem = words or "theme"
     slug, number = stem, 2
     while slug in taken:
         slug = f"{stem}_{number}"

@@ -8,6 +8,12 @@ def test_slug_is_made_of_the_label() -> None:
     assert theme_slug("Waiting Time, Café & Parking", set()) == "waiting_time_cafe_parking"
 
 
+def test_long_label_is_cut_after_a_whole_word() -> None:
+    slug = theme_slug("Staff listening, understanding and involving patients, Head, Talked", set())
+    assert slug == "staff_listening_understanding_and_involving_patients_head"
+    assert theme_slug("x" * 80, set()) == "x" * 60
+
+
 def test_slug_once_given_is_never_given_again() -> None:
     assert theme_slug("Food", {"food"}) == "food_2"
     assert theme_slug("Food", {"food", "food_2"}) == "food_3"
