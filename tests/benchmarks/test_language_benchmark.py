@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,23 @@ from benchmarks.language.splits import grouped_folds, learnable, trust_folds
 from benchmarks.language.workbench import Workbench
 
 from patient_feedback.errors import FeedbackError
+from patient_feedback.language import measures
 
 SETTINGS = replace(
-    QUICK, encoded_texts=20, redacted_texts=20, theme_sizes=(100,), streamed_counts=None, quick_epochs=30
+    QUICK, encoded_texts=20, redacted_texts=20, theme_sizes=(100,), streamed_counts=None, quick_epochs=60
 )
-TESTED = sorted(set(PARTS) - {"redaction", "whole_analysis"})
-"""Loading the models of the two others takes longer than all of these."""
+TESTED = sorted(set(PARTS) - {"ablation", "redaction", "whole_analysis"})
+"""The three others take longer than all of these, most of it to load models."""
 FIELDS = {"figure", "ours", "ours_low", "ours_high", "peer", "peer_name", "ratio", "goal"}
 MISSING = "not installed in this environment"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples() -> Iterator[None]:
+    """Rough intervals are enough here, and save seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "RESAMPLES", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +65,11 @@ def bench(labelled: Path, cache: Path, results: Path) -> Workbench:
 
 def test_every_figure_has_what_model_cards_quote(results: Path) -> None:
     figures = json.loads((results / "language.json").read_text(encoding="utf-8"))
-    assert {figure["part"] for figure in figures} == set(TESTED) - {"ablation"}
+    assert {figure["part"] for figure in figures} == set(TESTED)
     for figure in figures:
         assert figure.keys() >= FIELDS | {"n", "how", "run"}
-        if figure["ours"] is not None:
+        # A calibration error that is drawn again comes out larger: its interval may lie above it.
+        if figure["ours"] is not None and "calibration" not in figure["figure"]:
             assert figure["ours_low"] <= figure["ours"] <= figure["ours_high"]
         if figure["peer"] is not None and figure["ours"] is not None and figure["part"] == "sentiment":
             assert figure["ratio"] == pytest.approx(figure["ours"] / figure["peer"], rel=0.01)
