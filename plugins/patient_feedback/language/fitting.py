@@ -29,7 +29,7 @@ class Features:
 @dataclass(frozen=True, slots=True)
 class LevelSettings:
     hidden: int = 128
-    epochs: int = 12
+    epochs: int = 7
     batch: int = 64
     learning_rate: float = 3e-3
     word_learning_rate: float = 6e-3
@@ -42,7 +42,7 @@ class LevelSettings:
 
 @dataclass(frozen=True, slots=True)
 class TopicSettings:
-    penalty: float = 1.0
+    penalty: float = 0.5
     """C of the linear support vector machine: larger follows the examples more closely."""
     intent_scale: float = 0.5
     reader_penalty: float = 10.0

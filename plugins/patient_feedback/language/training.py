@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from patient_feedback.contract import QuestionIntent
 from patient_feedback.errors import FeedbackError
 from patient_feedback.language import sentiment, topics
 from patient_feedback.language.adapter import AdapterSettings
@@ -25,7 +26,7 @@ from patient_feedback.language.fitting import (
     fit_linear_readers,
     fit_topics,
 )
-from patient_feedback.language.heads import forward, hashed_words, intent_columns, save_head
+from patient_feedback.language.heads import hashed_words, intent_columns, read_twice, save_head
 from patient_feedback.language.labelled import LEVEL_COUNT, LabelledComments, read_labelled
 from patient_feedback.language.measures import level_figures, topic_figures
 from patient_feedback.language.written_examples import with_written_examples
@@ -314,11 +315,11 @@ def _read_fold(
     vectors = _as_stored(source.vectors_learnt_from(learnt, topic_targets, seed))
     features = _features(learnable, vectors)
     levels, topic_readers = _fit_heads(features, learnable, topic_targets, learnt, settings, seed)
-    read = (features.embeddings[measured], features.intents[measured], features.phrases[measured])
+    texts, intents = [learnable.texts[i] for i in measured], [learnable.intents[i] for i in measured]
     return FoldReadings(
         vectors[measured],
-        forward(levels, *read),
-        forward(topic_readers, *read),
+        read_twice(levels, vectors[measured], intents, texts),
+        read_twice(topic_readers, vectors[measured], intents, texts),
         topic_readers["reader.embedding"],
         topic_readers["reader.offset"][0],
     )
@@ -377,7 +378,19 @@ def _as_stored(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _features(comments: LabelledComments, vectors: NDArray[np.float32]) -> Features:
-    return Features(vectors, intent_columns(comments.intents), hashed_words(comments.texts, comments.intents))
+    """Return every comment twice: with what was asked, then as an answer to an open question.
+
+    How good the answers to a question are differs from one organisation to the next; a head that
+    knows every comment without its question too leans on the words.
+    """
+    from scipy.sparse import vstack
+
+    unasked = [QuestionIntent.OPEN.value] * len(comments.texts)
+    return Features(
+        np.concatenate([vectors, vectors]),
+        np.concatenate([intent_columns(comments.intents), intent_columns(unasked)]),
+        vstack([hashed_words(comments.texts, intents) for intents in (comments.intents, unasked)]).tocsr(),
+    )
 
 
 def _fit_heads(
@@ -388,15 +401,22 @@ def _fit_heads(
     settings: TrainingSettings,
     seed: int,
 ) -> tuple[Weights, Weights]:
-    level_targets = np.eye(LEVEL_COUNT, dtype=np.float32)[comments.levels]
+    count = len(comments.texts)
+    level_targets = np.tile(np.eye(LEVEL_COUNT, dtype=np.float32)[comments.levels], (2, 1))
     labelled = rows[comments.levels[rows] >= 0]
     starts = [
-        fit_levels(features, level_targets, labelled, replace(settings.levels, seed=seed + 1000 * start))
+        fit_levels(
+            features,
+            level_targets,
+            np.concatenate([labelled, labelled + count]),
+            replace(settings.levels, seed=seed + 1000 * start),
+        )
         for start in range(settings.level_starts)
     ]
     topic_settings = replace(settings.topics, seed=seed)
+    twice = np.concatenate([rows, rows + count])
     return averaged(starts), {
-        **fit_topics(features, topic_targets, rows, topic_settings),
+        **fit_topics(features, np.tile(topic_targets, (2, 1)), twice, topic_settings),
         **fit_linear_readers(features, topic_targets, rows, topic_settings),
     }
 
