@@ -8,7 +8,13 @@ import pytest
 
 from patient_feedback.errors import ModelError
 from patient_feedback.language import encoder as encoder_module
-from patient_feedback.language.encoder import Encoder, encoder_languages, encoder_version, load_encoder
+from patient_feedback.language.encoder import (
+    Encoder,
+    SentenceTransformerEncoder,
+    encoder_languages,
+    encoder_version,
+    load_encoder,
+)
 from patient_feedback.settings import DEFAULT_ENCODER
 
 TEXTS = [
@@ -94,7 +100,9 @@ def test_other_model_by_folder_is_versioned_by_its_weights(tmp_path: Path, encod
     folder = tmp_path / "own-model"
     folder.symlink_to(get_model_path(), target_is_directory=True)
     other = load_encoder(str(folder), threads=2, languages={"en", "sv"})
-    assert other.version == encoder_version(str(folder)) == encoder.version.replace(DEFAULT_ENCODER, "own-model")
+    assert (
+        other.version == encoder_version(str(folder)) == encoder.version.replace(DEFAULT_ENCODER, "own-model")
+    )
     assert other.languages == {"en", "sv"}
     np.testing.assert_array_equal(other.encode(TEXTS), encoder.encode(TEXTS))
 
