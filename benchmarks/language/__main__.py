@@ -24,6 +24,11 @@ from patient_feedback.errors import FeedbackError
 FOLDER = Path(__file__).resolve().parents[1]
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+"""Errors come plain: a decorated one could show the variables of a frame, and so a comment."""
+
+
+@app.command()
 def main(
     quick: Annotated[
         bool, typer.Option(help="Generated comments and small sizes: shows that it works.")
@@ -77,4 +82,4 @@ def run(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.language.figures import OVER_RUNS, over_runs
 from benchmarks.language.readings import HeadParts, Readings
 from benchmarks.language.results import PartResult, Row, Table, shown
-from benchmarks.language.sentiment import calibrated, labelled, level_rows
+from benchmarks.language.sentiment import labelled, level_rows, read_levels
 from benchmarks.language.splits import first_of_each, trust_folds
 from benchmarks.language.themes import mutual_information, ours
 from benchmarks.language.topics import read_topics, topic_rows
@@ -25,14 +25,18 @@ def measure(bench: Workbench) -> PartResult:
             seed, HeadParts(uses_intents=False, uses_words=False)
         ),
         "and the question's intent": lambda seed: bench.heads_alone(seed, HeadParts(uses_words=False)),
-        "and the words": lambda seed: bench.heads_alone(seed, HeadParts()),
+        "and the words, and what answers such as 'Nothing' mean": lambda seed: bench.heads_alone(
+            seed, HeadParts()
+        ),
         FULL: bench.held_out,
     }
     rows: list[tuple[str, ...]] = []
     header: tuple[str, ...] = ()
     found: list[Row] = []
     for name, read in steps.items():
-        levels = level_rows(bench, {seed: calibrated(bench, read(seed)) for seed in bench.settings.seeds}, {})
+        levels = level_rows(
+            bench, {seed: read_levels(bench, read(seed)) for seed in bench.settings.seeds}, {}
+        )
         topics = topic_rows(
             bench,
             {seed: read_topics(bench, read(seed).fit.topic_logits, seed) for seed in bench.settings.seeds},

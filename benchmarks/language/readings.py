@@ -34,6 +34,8 @@ from patient_feedback.language.written_examples import with_written_examples
 from patient_feedback.settings import SOURCE_TREE
 
 CODE = (adapter, fitting, heads, labelled, training, written_examples)
+NO_WORDS = "1"
+"""A text that holds no word, yet is not an answer without a subject."""
 TAXONOMY = SOURCE_TREE / "dbt_project" / "seeds" / "topics.csv"
 
 
@@ -104,7 +106,7 @@ def restricted(comments: LabelledComments, parts: HeadParts) -> LabelledComments
     if not parts.uses_intents:
         comments = replace(comments, intents=(QuestionIntent.OPEN.value,) * len(comments.texts))
     if not parts.uses_words:
-        comments = replace(comments, texts=("",) * len(comments.texts))
+        comments = replace(comments, texts=(NO_WORDS,) * len(comments.texts))
     return comments
 
 

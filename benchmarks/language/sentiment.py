@@ -16,7 +16,6 @@ from benchmarks.language.splits import learnable, trust_folds
 from benchmarks.language.workbench import Workbench
 from patient_feedback.language.measures import CALIBRATION_BINS, calibration_error, level_macro_f1
 from patient_feedback.language.sentiment import level_probabilities
-from patient_feedback.language.training import best_temperature
 
 MIDDLE = 2
 LR, LR_QUESTION = "logistic regression on MiniLM", "logistic regression on MiniLM and question"
@@ -28,7 +27,7 @@ Probabilities = Mapping[int, NDArray[np.float64]]
 
 
 def measure(bench: Workbench) -> PartResult:
-    ours = {seed: calibrated(bench, bench.held_out(seed)) for seed in bench.settings.seeds}
+    ours = {seed: read_levels(bench, bench.held_out(seed)) for seed in bench.settings.seeds}
     peers: dict[str, Probabilities | str] = {
         name: peer if isinstance(peer, str) else _over_folds(bench, peer)
         for name, peer in _peers(bench).items()
@@ -43,16 +42,9 @@ def labelled(bench: Workbench) -> NDArray[np.intp]:
     return np.flatnonzero(bench.comments.levels >= 0)
 
 
-def calibrated(bench: Workbench, readings: Readings) -> NDArray[np.float64]:
-    """Return probabilities of the labelled comments; each fold's temperature is chosen on the others."""
-    rows = labelled(bench)
-    levels, folds = bench.comments.levels[rows], readings.fold_of[rows]
-    logits = readings.fit.level_logits[rows]
-    probabilities = np.zeros_like(logits)
-    for fold in np.unique(folds):
-        temperature = best_temperature(logits[folds != fold], levels[folds != fold])
-        probabilities[folds == fold] = level_probabilities(logits[folds == fold], temperature)
-    return probabilities
+def read_levels(bench: Workbench, readings: Readings) -> NDArray[np.float64]:
+    """Return probabilities of the labelled comments, as the library calibrates them on the other folds."""
+    return level_probabilities(readings.fit.level_logits[labelled(bench)])
 
 
 def level_rows(
@@ -165,7 +157,7 @@ def _polarity_rows(bench: Workbench) -> list[Row]:
     ours = {}
     for seed in bench.settings.seeds:
         logits = bench.other_trusts(seed).fit.level_logits[rows]
-        probabilities = level_probabilities(logits, 1.0)
+        probabilities = level_probabilities(logits)
         above, below = probabilities[:, MIDDLE + 1 :].sum(axis=1), probabilities[:, :MIDDLE].sum(axis=1)
         ours[seed] = (above > below) == is_positive
     for name, peer in level_peers(bench, rows, is_positive, 2).items():
