@@ -20,6 +20,7 @@ from benchmarks.language.results import write_part, write_results
 from benchmarks.language.settings import QUICK, BenchSettings
 from benchmarks.language.workbench import Workbench
 from patient_feedback.errors import FeedbackError
+from patient_feedback.language.training import SEED
 
 FOLDER = Path(__file__).resolve().parents[1]
 
@@ -36,7 +37,9 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(PARTS)}.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds; figures to quote need 5 or more.")] = 5,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="How often folds are drawn; each round is five trainings, a seed each.")
+    ] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads for all that is measured.")] = os.cpu_count()
     or 1,
 ) -> None:
@@ -54,7 +57,7 @@ def main(
                 typer.echo((Path(folder) / "results" / "language.md").read_text(encoding="utf-8"))
         else:
             settings = BenchSettings(
-                seeds=tuple(100 * number for number in range(1, seeds + 1)), threads=threads
+                seeds=tuple(SEED + 1000 * number for number in range(rounds)), threads=threads
             )
             run(labelled_file(), settings, only, FOLDER / ".cache", FOLDER / "results")
     except FeedbackError as error:
@@ -74,7 +77,9 @@ def run(
         typer.echo(f"{part} ...", err=True)
         bench = Workbench(data, settings, cache)
         result = PARTS[part](bench)
-        described = describe_run(settings.threads, len(settings.seeds), data.comments.sha256[:8])
+        described = describe_run(
+            settings.threads, len(settings.seeds) * settings.fold_count, data.comments.sha256[:8]
+        )
         took = round(time.perf_counter() - started)
         write_part(results, part, result, {**described, "is_cached": bench.is_cached, "seconds": took})
         typer.echo(f"{part}: {took} s", err=True)

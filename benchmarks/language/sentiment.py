@@ -101,7 +101,7 @@ def _calibration(truth: NDArray, probabilities: NDArray) -> float:
 
 
 def _folds(bench: Workbench) -> str:
-    return f"{bench.settings.fold_count} folds by words x {len(bench.settings.seeds)} seeds"
+    return f"{bench.trainings}"
 
 
 def _peers(bench: Workbench) -> dict[str, LevelPeer | str]:
@@ -176,8 +176,7 @@ def _polarity_rows(bench: Workbench) -> list[Row]:
 
         return Row(
             figure,
-            "learnt from the other trusts, no comment with the same words among them; "
-            f"{len(bench.settings.seeds)} seeds; {what}; {OVER_GROUPS}",
+            f"learnt from the other trusts, no comment with the same words among them; {what}; {OVER_GROUPS}",
             len(chosen),
             share(ours),
             {name: of if isinstance(of, str) else share(of) for name, of in right.items()},

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from patient_feedback.language.training import SEED
+
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    seeds: tuple[int, ...] = (100, 200, 300, 400, 500)
-    """Far apart: each fold of a seed trains with the next number."""
+    seeds: tuple[int, ...] = (SEED,)
+    """Each draws folds anew and trains once a fold, with the next number as that training's seed."""
     fold_count: int = 5
+    peer_seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Of themes by peers that draw by chance, and of the parts that stability is measured on."""
     inner_fold_count: int = 3
     """Folds within the training part by which a peer's settings are chosen."""
     threads: int = os.cpu_count() or 1
@@ -34,6 +38,7 @@ class BenchSettings:
 QUICK = BenchSettings(
     seeds=(100, 200),
     fold_count=2,
+    peer_seeds=(1, 2),
     inner_fold_count=2,
     threads=1,
     repeats=2,

@@ -178,21 +178,21 @@ def _agreement_rows(methods: Methods, cases: Sequence[Case], where: str, goal: f
 def _by_method(
     methods: Methods, cases: Sequence[Case], score: Callable[[Case, FoundThemes], float]
 ) -> dict[str, Value | str]:
-    """Return the mean over seeds for each method; of each seed the mean over its cases."""
+    """Return the mean over the cases for each method, and over seeds for those that draw by chance."""
     values: dict[str, Value | str] = {}
     for method in (OURS, BERTOPIC, UMAP_KMEANS):
         if reason := methods.reason(method):
             values[method] = reason
             continue
-        by_seed: dict[int, list[float]] = {}
-        for case in cases:
-            by_seed.setdefault(case.seed, []).append(score(case, methods.fit(method, case, case.seed)))
-        values[method] = over_runs([float(np.mean(scores)) for scores in by_seed.values()])
+        seeds = (0,) if method == OURS else methods.bench.settings.peer_seeds
+        values[method] = over_runs(
+            [score(case, methods.fit(method, case, seed)) for case in cases for seed in seeds]
+        )
     return values
 
 
 def _stability_rows(methods: Methods, cases: Sequence[Case]) -> list[Row]:
-    seeds = methods.bench.settings.seeds
+    seeds = methods.bench.settings.peer_seeds
 
     def by_seed(method: str, case: Case, seed: int) -> NDArray[np.int64]:
         if method != OURS:

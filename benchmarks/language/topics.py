@@ -67,7 +67,7 @@ def topic_rows(
         return Row(
             f"{prefix}_{name}",
             f"{truth.shape[1]} labels with {bench.settings.minimum_examples} comments or more; "
-            f"{bench.settings.fold_count} folds by words x {len(bench.settings.seeds)} seeds; "
+            f"{bench.trainings}; "
             f"thresholds chosen on the other folds; {OVER_GROUPS}",
             len(truth),
             figure(ours),

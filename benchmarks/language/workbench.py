@@ -70,6 +70,11 @@ class Workbench:
     def shipped_readers(self) -> TopicReaders | None:
         return shipped_readers(load_topic_model(self.encoder.version))
 
+    @property
+    def trainings(self) -> str:
+        count = self.settings.fold_count
+        return f"{count * len(self.settings.seeds)} trainings, a seed each, on {count} folds by words"
+
     def folds(self, seed: int) -> NDArray[np.int64]:
         return grouped_folds(self.groups, seed, self.settings.fold_count)
 
