@@ -53,6 +53,11 @@ insert into analysis.sentiment
 select 't' || number, 'open', 'sentiment+1', 'encoder+1',
     (array['negative', 'neutral', 'positive'])[1 + mod(number, 3)], mod(number, 3) - 1, 0.8, now()
 from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.text_segment
+select 't' || number, 'encoder+1', place, place * 5, place * 5 + 5, {EMBEDDING}
+from generate_series(40, 41) as number cross join generate_series(0, 1) as place;
+insert into analysis.segment_sentiment
+select text_sha256, 'open', 'sentiment+1', segment_index, 'positive', 0.5, 0.8 from analysis.text_segment;
 insert into analysis.topic_reading
 select 't' || number, 'open', 'topics+1', 'encoder+1', mod(number, 2), now()
 from generate_series(1, {TEXT_COUNT}) as number;
@@ -122,6 +127,10 @@ DEFECTIVE_TEXTS = {
     "FB-ANA-033": (
         "update analysis.sentiment set sentiment_label = 'very_negative', sentiment_score = 0.4 "
         "where text_sha256 = 't18'",
+        1,
+    ),
+    "FB-ANA-035": (
+        "delete from analysis.segment_sentiment where text_sha256 = 't41' and segment_index = 1",
         1,
     ),
     "FB-ANA-040": ("delete from analysis.topic_reading where text_sha256 = 't20'", 1),

@@ -29,7 +29,7 @@ MAXIMUM_SEGMENTS = 16
 """A longer text has its neighbouring parts joined until so many are left."""
 
 CONTEXT_SHARE = 0.6
-"""How much of the whole text's vector is taken out of a segment's before its sentiment is read."""
+"""How much of the whole text's vector is taken out of a segment's before anything is read in it."""
 
 Span = tuple[int, int]
 
@@ -118,9 +118,10 @@ def split_segments(text: str, language_code: str | None = "en") -> list[Span]:
 def without_context(segments: NDArray[np.float32], wholes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return unit vectors of segments with most of what they share with their whole text taken out.
 
-    A segment is read in the context of its text, so praise colours the blame beside it: of two comments
-    put together, one good and one bad, the plain vector gave 84 % of the parts their own side, this one
-    95 %, as parts that were embedded alone have (94 %), without a second pass through the encoder.
+    A segment is embedded in the context of its text, so praise colours the blame beside it. Of two comments
+    put together, one good and one bad, the plain vector gave 85 % of the parts their own side, this one 97 %,
+    and a second pass through the encoder for each part 99 %. Of parts whose theme is not that of the whole,
+    48 % and 62 % got the theme that they have alone.
     """
     own = segments - CONTEXT_SHARE * wholes
     lengths = np.linalg.norm(own, axis=1, keepdims=True)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from patient_feedback.checks.queries import ParameterValue
-from patient_feedback.language.answer_kind import READING_RULES_VERSION, comment_reading
-from patient_feedback.language.segments import SEGMENTS_VERSION, Span, split_segments
+from patient_feedback.language.answer_kind import comment_reading
+from patient_feedback.language.segments import Span, split_segments, without_context
+from patient_feedback.orchestration.analysis_rows import (
+    READING_RULES,
+    SEGMENTATION_VERSION,
+    STATEMENTS,
+    segments_of,
+    upsert,
+    write_segment_sentiments,
+    write_sentiments,
+    write_topics,
+    write_vectors,
+)
 from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pgvector import HalfVector
 
     from patient_feedback.language.encoder import Encoder
     from patient_feedback.language.readers import SentimentReader, TopicReader
-    from patient_feedback.language.sentiment import SentimentReading
-    from patient_feedback.language.topics import TopicMention
 
-STATEMENTS = Path(__file__).with_suffix(".sql")
 CHUNK_SIZE = 2_048
 """Texts per transaction: a killed run loses at most one chunk of work."""
 PARTITION_TEXTS = 50_000
 """Texts per mapped task: less is one task, since each loads the models anew."""
 MOST_PARTITIONS = 256
 """Beyond it the partitions grow: Airflow bounds how many tasks one is mapped to."""
-SEGMENTATION_VERSION = f"segments-{SEGMENTS_VERSION}"
-READING_RULES = f"{SEGMENTATION_VERSION}+answers-{READING_RULES_VERSION}"
 FORGETTING = (
     "forget_sentiments",
     "forget_topic_readings",
@@ -83,17 +86,6 @@ class _Readers:
     """That of the fixed taxonomy, then those of declared ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Segments:
-    """The segments of the texts of a chunk: words and vectors, and whose they are."""
-
-    texts: list[str]
-    vectors: NDArray[np.float32]
-    owners: list[int]
-    """For each segment the row of the chunk that it belongs to."""
-    indexes: list[int]
-
-
 def versions_in_force(settings: Settings) -> AnalysisVersions:
     """Return the versions; the heads are a few megabytes, the encoder is not loaded.
 
@@ -133,7 +125,7 @@ def detect_languages(settings: Settings, counts: TaskCounts) -> list[Partition]:
         detected = detection.detect_languages(
             [text for _, text, _ in rows], [declared for _, _, declared in rows]
         )
-        _upsert(
+        upsert(
             connection,
             "analysis.text_language",
             ("text_sha256", "language_code", "language_confidence", "language_basis", "detector_version"),
@@ -186,7 +178,7 @@ def note_taxonomies(settings: Settings, versions: AnalysisVersions) -> None:
             "update analysis.taxonomy_topic set is_declared = false where is_declared and topic_slug <> all(%s)",
             ([topic_slug for topic_slug, *_ in rows],),
         )
-        _upsert(
+        upsert(
             connection,
             "analysis.taxonomy_topic",
             (
@@ -236,21 +228,21 @@ def embed_comments(settings: Settings, counts: TaskCounts, partition: Partition 
     encoder = None
     segment_count = 0
 
-    def embed(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str, bool]]) -> None:
+    def embed(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str]]) -> None:
         nonlocal encoder, segment_count
         if encoder is None:  # loading the weights takes seconds: only where there is something to embed
             encoder = load_encoder(settings.encoder_name, settings.worker_threads)
-        spans = [_several(split_segments(text, language)) for _, text, language, _ in rows]
-        vectors, segment_vectors = encoder.encode_spans([text for _, text, _, _ in rows], spans)
-        cut_again = [sha256 for sha256, _, _, is_cut_again in rows if is_cut_again]
-        for statement in ("drop_segments", "drop_theme_mentions", "drop_theme_assignments"):
-            if cut_again:
-                connection.execute(
-                    named_statements(STATEMENTS)[statement],
-                    {"encoder": versions.encoder, "hashes": cut_again},
-                )
+        spans = [_several(split_segments(text, language)) for _, text, language in rows]
+        vectors, segment_vectors = encoder.encode_spans([text for _, text, _ in rows], spans)
+        owners = [row for row, own in enumerate(spans) for _ in own]
+        segment_vectors = without_context(segment_vectors, vectors[owners])
+        # Of rules for cutting that were in force before; the themes of such texts are read again too.
+        connection.execute(
+            named_statements(STATEMENTS)["drop_segments"],
+            {"encoder": versions.encoder, "hashes": [sha256 for sha256, *_ in rows]},
+        )
         hashes = [sha256 for sha256, *_ in rows]
-        _write_vectors(connection, versions.encoder, hashes, vectors, spans, segment_vectors)
+        write_vectors(connection, versions.encoder, hashes, vectors, spans, segment_vectors)
         segment_count += len(segment_vectors)
 
     counts.row_count = _in_chunks(
@@ -269,7 +261,6 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
     import numpy as np
 
     from patient_feedback.language.readers import read_topics
-    from patient_feedback.language.segments import without_context
 
     versions = versions_in_force(settings)
     readers: _Readers | None = None
@@ -282,11 +273,11 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
         keys = [(sha256, intent) for sha256, intent, _, _ in rows]
         intents = [intent for _, intent, _, _ in rows]
         texts = [text for _, _, text, _ in rows]
-        segments = _segments_of(connection, versions.encoder, rows)
+        segments = segments_of(connection, versions.encoder, rows)
         # A model is not asked about nothing: many chunks of short comments have no segments.
         parts = (
             readers.sentiment.score(
-                without_context(segments.vectors, vectors[segments.owners]),
+                segments.vectors,
                 [intents[owner] for owner in segments.owners],
                 segments.texts,
             )
@@ -296,17 +287,18 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
         part_scores: list[list[float]] = [[] for _ in rows]
         for owner, part in zip(segments.owners, parts, strict=True):
             part_scores[owner].append(part.score)
-        _write_sentiments(
+        write_sentiments(
             connection,
-            versions,
+            versions.sentiment,
+            versions.encoder,
             keys,
             readers.sentiment.score(vectors, intents, texts),
             [comment_reading(*read) for read in zip(texts, intents, part_scores, strict=True)],
         )
-        _write_segment_sentiments(connection, versions.sentiment, keys, segments, parts)
+        write_segment_sentiments(connection, versions.sentiment, keys, segments, parts)
         for reader in readers.topics:
             found = read_topics(reader, vectors, intents, texts, segments.vectors, segments.owners)
-            _write_topics(connection, versions.encoder, reader.version, keys, found)
+            write_topics(connection, versions.encoder, reader.version, keys, found)
 
     counts.row_count = _in_chunks(
         settings, "score_comments", "texts_to_score", _wanted(versions), partition, score
@@ -389,172 +381,6 @@ def _several(spans: list[Span]) -> list[Span]:
     return spans if len(spans) > 1 else []
 
 
-def _write_vectors(
-    connection: psycopg.Connection,
-    encoder_version: str,
-    hashes: Sequence[str],
-    vectors: NDArray[np.float32],
-    spans: Sequence[Sequence[Span]],
-    segment_vectors: NDArray[np.float32],
-) -> None:
-    from pgvector import HalfVector
-
-    _upsert(
-        connection,
-        "analysis.embedding",
-        ("text_sha256", "encoder_version", "embedding", "segmentation_version"),
-        ("text_sha256", "encoder_version"),
-        (
-            (sha256, encoder_version, HalfVector(vector), SEGMENTATION_VERSION)
-            for sha256, vector in zip(hashes, vectors, strict=True)
-        ),
-    )
-    places = (
-        (sha256, encoder_version, index, start, end)
-        for sha256, own in zip(hashes, spans, strict=True)
-        for index, (start, end) in enumerate(own)
-    )
-    _upsert(
-        connection,
-        "analysis.text_segment",
-        ("text_sha256", "encoder_version", "segment_index", "start_character", "end_character", "embedding"),
-        ("text_sha256", "encoder_version", "segment_index"),
-        ((*place, HalfVector(vector)) for place, vector in zip(places, segment_vectors, strict=True)),
-    )
-
-
-def _segments_of(
-    connection: psycopg.Connection, encoder_version: str, rows: Sequence[tuple[str, str, str, HalfVector]]
-) -> _Segments:
-    """Return the segments of each row's text; a text that is asked about twice has them twice."""
-    import numpy as np
-
-    of_text: dict[str, list[tuple[int, int, int, HalfVector]]] = {}
-    for sha256, *segment in connection.execute(
-        named_statements(STATEMENTS)["segments_of_texts"],
-        {"encoder": encoder_version, "hashes": sorted({sha256 for sha256, *_ in rows})},
-    ):
-        of_text.setdefault(sha256, []).append(tuple(segment))
-    listed = [
-        (owner, text[start:end], index, vector)
-        for owner, (sha256, _, text, _) in enumerate(rows)
-        for index, start, end, vector in of_text.get(sha256, ())
-    ]
-    dimensions = rows[0][3].dimensions()
-    return _Segments(
-        texts=[text for _, text, _, _ in listed],
-        vectors=np.array([vector.to_numpy() for *_, vector in listed], dtype=np.float32).reshape(
-            -1, dimensions
-        ),
-        owners=[owner for owner, *_ in listed],
-        indexes=[index for _, _, index, _ in listed],
-    )
-
-
-def _write_sentiments(
-    connection: psycopg.Connection,
-    versions: AnalysisVersions,
-    keys: Sequence[tuple[str, str]],
-    readings: Sequence[SentimentReading],
-    kinds: Sequence[str],
-) -> None:
-    _upsert(
-        connection,
-        "analysis.sentiment",
-        (
-            "text_sha256",
-            "question_intent",
-            "sentiment_model_version",
-            "encoder_version",
-            "sentiment_label",
-            "sentiment_score",
-            "sentiment_confidence",
-            "comment_reading",
-            "reading_rules_version",
-        ),
-        ("text_sha256", "question_intent", "sentiment_model_version"),
-        (
-            (
-                *key,
-                versions.sentiment,
-                versions.encoder,
-                reading.label,
-                reading.score,
-                reading.confidence,
-                kind,
-                READING_RULES,
-            )
-            for key, reading, kind in zip(keys, readings, kinds, strict=True)
-        ),
-    )
-
-
-def _write_segment_sentiments(
-    connection: psycopg.Connection,
-    sentiment_version: str,
-    keys: Sequence[tuple[str, str]],
-    segments: _Segments,
-    readings: Sequence[SentimentReading],
-) -> None:
-    """Write the readings of the segments in place of those that the texts had."""
-    connection.execute(
-        named_statements(STATEMENTS)["drop_segment_sentiments"],
-        {
-            "sentiment": sentiment_version,
-            "hashes": [sha256 for sha256, _ in keys],
-            "intents": [intent for _, intent in keys],
-        },
-    )
-    _upsert(
-        connection,
-        "analysis.segment_sentiment",
-        (
-            "text_sha256",
-            "question_intent",
-            "sentiment_model_version",
-            "segment_index",
-            "sentiment_label",
-            "sentiment_score",
-            "sentiment_confidence",
-        ),
-        ("text_sha256", "question_intent", "sentiment_model_version", "segment_index"),
-        (
-            (*keys[owner], sentiment_version, index, reading.label, reading.score, reading.confidence)
-            for owner, index, reading in zip(segments.owners, segments.indexes, readings, strict=True)
-        ),
-    )
-
-
-def _write_topics(
-    connection: psycopg.Connection,
-    encoder_version: str,
-    topic_model_version: str,
-    keys: Sequence[tuple[str, str]],
-    mentions: Sequence[Sequence[TopicMention]],
-) -> None:
-    _upsert(
-        connection,
-        "analysis.topic_reading",
-        ("text_sha256", "question_intent", "topic_model_version", "encoder_version", "topic_count"),
-        ("text_sha256", "question_intent", "topic_model_version"),
-        (
-            (*key, topic_model_version, encoder_version, len(found))
-            for key, found in zip(keys, mentions, strict=True)
-        ),
-    )
-    _upsert(
-        connection,
-        "analysis.topic_mention",
-        ("text_sha256", "question_intent", "topic_model_version", "topic_slug", "topic_confidence"),
-        ("text_sha256", "question_intent", "topic_model_version", "topic_slug"),
-        (
-            (*key, topic_model_version, mention.topic_slug, mention.confidence)
-            for key, found in zip(keys, mentions, strict=True)
-            for mention in found
-        ),
-    )
-
-
 def _in_chunks(
     settings: Settings,
     stage: str,
@@ -579,27 +405,3 @@ def _in_chunks(
             process(connection, rows)
             count += len(rows)
             after = rows[-1][0]
-
-
-def _upsert(
-    connection: psycopg.Connection,
-    table: str,
-    columns: tuple[str, ...],
-    key: tuple[str, ...],
-    rows: Iterable[tuple[object, ...]],
-) -> None:
-    """COPY rows into a temporary copy of `table`, then insert or replace them by `key`."""
-    names = ", ".join(columns)
-    staged = f"staged_{table.replace('.', '_')}"
-    connection.execute(f"drop table if exists {staged}")
-    connection.execute(
-        f"create temporary table {staged} on commit drop as select {names} from {table} with no data"
-    )
-    with connection.cursor() as cursor, cursor.copy(f"copy {staged} ({names}) from stdin") as copy:
-        for row in rows:
-            copy.write_row(row)
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
-    connection.execute(
-        f"insert into {table} ({names}) select {names} from {staged} "
-        f"on conflict ({', '.join(key)}) do update set {changes}"
-    )

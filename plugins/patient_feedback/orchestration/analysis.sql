@@ -106,8 +106,7 @@ order by text_sha256
 select
     comment.text_sha256,
     min(comment.comment_text),
-    min(text_language.language_code),
-    bool_or(embedding.text_sha256 is not null) as is_cut_again
+    min(text_language.language_code)
 from feedback.comment
 inner join analysis.text_language using (text_sha256)
 left join analysis.embedding
@@ -125,23 +124,6 @@ limit %(chunk_size)s
 -- name: drop_segments
 delete from analysis.text_segment
 where encoder_version = %(encoder)s and text_sha256 = any(%(hashes)s)
-
--- name: drop_theme_mentions
--- They name segments that are no more.
-delete from analysis.theme_mention
-using analysis.theme_set
-where
-    theme_mention.theme_set_id = theme_set.theme_set_id
-    and theme_set.encoder_version = %(encoder)s
-    and theme_mention.text_sha256 = any(%(hashes)s)
-
--- name: drop_theme_assignments
-delete from analysis.theme_assignment
-using analysis.theme_set
-where
-    theme_assignment.theme_set_id = theme_set.theme_set_id
-    and theme_set.encoder_version = %(encoder)s
-    and theme_assignment.text_sha256 = any(%(hashes)s)
 
 -- name: texts_to_score
 with read_topics as (

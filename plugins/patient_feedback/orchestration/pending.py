@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from patient_feedback.orchestration.analysis import READING_RULES, AnalysisVersions
+from patient_feedback.orchestration.analysis import AnalysisVersions
+from patient_feedback.orchestration.analysis_rows import READING_RULES
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
 from patient_feedback.warehouse.connection import connect

@@ -27,7 +27,7 @@ create table analysis.text_segment (
     foreign key (text_sha256, encoder_version) references analysis.embedding on delete cascade
 );
 comment on table analysis.text_segment is
-    'One row per segment of a text that has two or more; its vector is read in the context of the text.';
+    'One row per segment of a text that has two or more; its vector is read in the text, less what all of it shares.';
 comment on column analysis.text_segment.start_character is 'Offset in the redacted text, from 0.';
 comment on column analysis.text_segment.end_character is 'Offset of the first character after the segment.';
 
