@@ -61,12 +61,17 @@ def test_like_comments_lie_nearer_than_unlike_ones(encoder: Encoder) -> None:
     assert waiting @ delay > waiting @ food
 
 
-def test_shipped_adapter_moves_comments_of_opposite_verdicts_apart(
+def test_shipped_adapter_brings_comments_on_one_subject_together(
     encoder: Encoder, published: Encoder
 ) -> None:
-    pair = ["The staff were kind and helpful", "The staff were rude and unhelpful"]
-    nearness = [float(np.dot(*reader.encode(pair))) for reader in (encoder, published)]
-    assert nearness[0] < nearness[1] - 0.1
+    staff = ["The nurse was so gentle with me", "Everyone on the desk was rude"]
+    waiting = ["It took an age before anybody came", "We were seen within five minutes"]
+
+    def separation(reader: Encoder) -> float:
+        nearness = reader.encode(staff + waiting) @ reader.encode(staff + waiting).T
+        return float(nearness[0, 1] + nearness[2, 3] - 2 * nearness[:2, 2:].mean())
+
+    assert separation(encoder) > separation(published) + 0.2
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
