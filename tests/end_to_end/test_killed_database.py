@@ -39,6 +39,7 @@ def kill_server_in_stage(server: EmbeddedPostgres, settings: Settings, run, stag
     return False
 
 
+@pytest.mark.timeout(1800)  # a run for each stage, every one in a process of its own
 @pytest.mark.slow
 def test_database_killed_in_every_stage_publishes_the_same_rows(
     own_server: EmbeddedPostgres, deliveries: Path, tmp_path: Path

@@ -88,6 +88,7 @@ def rows_of(environment: dict[str, str]) -> dict[str, list[str]]:
         return harbour.published_rows(connection)
 
 
+@pytest.mark.timeout(1800)  # a run for each stage, every one in a process of its own
 @pytest.mark.slow
 def test_run_killed_in_every_stage_publishes_the_same_rows(two_warehouses, deliveries):
     harbour.write_month(deliveries, 3)
