@@ -1,10 +1,10 @@
 """Taxonomies that people declare: labels with a description, with or without examples, read without retraining.
 
 A label without examples is found by its description alone (zero-shot): the vector of a comment, or of one of
-its parts, is compared with those of all descriptions, and the label must win over the others and over
-"anything else". A label with examples gets a small classifier on them. Both are fitted on the fly from the
-declaration and the encoder, and their version is the hash of the two. `python -m
-patient_feedback.language.taxonomy` prints the JSON Schema that editors complete from.
+its parts, is compared with those of all descriptions, and the label must win over the others and over the
+topics of the fixed taxonomy, which are what patients speak of else. A label with examples gets a small
+classifier on them. Both are fitted on the fly from the declaration and the encoder, and their version is the
+hash of the two. `python -m patient_feedback.language.taxonomy` prints the JSON Schema that editors complete from.
 """
 
 from __future__ import annotations
@@ -40,16 +40,12 @@ READER_RULES_VERSION = "1"
 VERSION_HEX_DIGITS = 8
 DESCRIPTIONS = Path(__file__).resolve().parent / "descriptions"
 
-# Chosen once for all taxonomies, on the labelled development data: the constants with the best mean micro-F1
-# over the 36 topics and eleven smaller taxonomies drawn from them (docs/model_cards/topics.md).
+# Chosen once for all taxonomies, on the labelled development data: the constants with the best mean F1 over
+# thirteen small taxonomies drawn from the 36 topics (docs/model_cards/topics.md).
 SHARPNESS = 1.75
 """Nearness is measured in spreads of everyday sentences; one spread more makes a label e^1.75 times as likely."""
-ANYTHING_ELSE = 1.0
-"""How near, in spreads, the labels that a small taxonomy lacks would be to a comment."""
-USUAL_LABEL_COUNT = 36
-"""A taxonomy with fewer labels leaves the rest of what patients speak of to everyday sentences and anything else."""
-ZERO_SHOT_THRESHOLD = 0.2
-TRAINED_THRESHOLD = 0.6
+ZERO_SHOT_THRESHOLD = 0.25
+TRAINED_THRESHOLD = 0.65
 
 
 class Label(BaseModel):
@@ -107,7 +103,13 @@ class Taxonomy(BaseModel):
     def reader_version(self, encoder_version: str) -> str:
         """Return the version that `TaxonomyReader.fit` will have with this encoder, without loading it."""
         deciding = json.dumps(
-            [self.model_dump(mode="json"), background_sentences(), READER_RULES_VERSION], sort_keys=True
+            [
+                self.model_dump(mode="json"),
+                framework().model_dump(mode="json"),
+                background_sentences(),
+                READER_RULES_VERSION,
+            ],
+            sort_keys=True,
         )
         digest = hashlib.sha256(deciding.encode()).hexdigest()[:VERSION_HEX_DIGITS]
         return f"{self.slug}+{digest}+{encoder_version}"
@@ -121,18 +123,16 @@ class TaxonomyReader:
         version: str,
         topic_slugs: tuple[str, ...],
         centres: NDArray[np.float32],
-        background: NDArray[np.float32],
+        usual_nearness: NDArray[np.float32],
+        spread: float,
         classifiers: dict[int, tuple[NDArray[np.float64], float]],
     ) -> None:
         self._version = version
         self._topic_slugs = topic_slugs
         self._centres = centres
-        self._background = background
-        nearness = background @ centres.T
-        self._usual_nearness = nearness.mean(axis=0)
-        self._spread = max(float((nearness - self._usual_nearness).std()), float(np.finfo(np.float32).tiny))
-        among = background @ background.T
-        self._usual_everyday = (among.sum(axis=0) - np.diag(among)) / (len(background) - 1)
+        """Of the labels, then of what they compete with."""
+        self._usual_nearness = usual_nearness
+        self._spread = spread
         self._classifiers = classifiers
 
     @classmethod
@@ -144,13 +144,19 @@ class TaxonomyReader:
                 f"reads {', '.join(sorted(encoder.languages))}: translate the declaration, or set FEEDBACK_ENCODER "
                 "to a multilingual encoder."
             )
-        centres = encoder.encode([f"{label.label}: {label.description}" for label in taxonomy.labels])
+        rivals = () if taxonomy.slug == FIXED_TAXONOMY else framework().labels
+        centres = encoder.encode(
+            [f"{each.label}: {each.description}" for each in (*taxonomy.labels, *rivals)]
+        )
         background = encoder.encode(background_sentences())
+        nearness = background @ centres.T
+        usual = nearness.mean(axis=0)
         return cls(
             taxonomy.reader_version(encoder.version),
             tuple(taxonomy.topic_slug(label) for label in taxonomy.labels),
             centres,
-            background,
+            usual,
+            max(float((nearness - usual).std()), float(np.finfo(np.float32).tiny)),
             _classifiers(encoder, taxonomy, centres, background),
         )
 
@@ -203,11 +209,8 @@ class TaxonomyReader:
         vectors = embeddings.astype(np.float64)
         nearness = (vectors @ self._centres.T.astype(np.float64) - self._usual_nearness) / self._spread
         strength = np.exp(np.clip(SHARPNESS * nearness, -50, 50))
-        everyday = (vectors @ self._background.T.astype(np.float64) - self._usual_everyday) / self._spread
-        everyday_strength = np.exp(np.clip(SHARPNESS * everyday, -50, 50)).mean(axis=1, keepdims=True)
-        others = max(USUAL_LABEL_COUNT - len(self._topic_slugs), 1)
-        anything_else = others * (np.exp(SHARPNESS * ANYTHING_ELSE) + everyday_strength)
-        probabilities: NDArray[np.float64] = strength / (strength.sum(axis=1, keepdims=True) + anything_else)
+        shares = strength / strength.sum(axis=1, keepdims=True)
+        probabilities: NDArray[np.float64] = shares[:, : len(self._topic_slugs)]
         for position, (weights, offset) in self._classifiers.items():
             probabilities[:, position] = 1.0 / (1.0 + np.exp(-np.clip(vectors @ weights + offset, -50, 50)))
         return probabilities
@@ -256,6 +259,12 @@ def load_taxonomies(folder: Path | None) -> tuple[Taxonomy, ...]:
 
 
 @cache
+def framework() -> Taxonomy:
+    """Return the fixed taxonomy with a description of each topic."""
+    return load_taxonomy(DESCRIPTIONS / "nhs_patient_experience.yml")
+
+
+@cache
 def background_sentences() -> list[str]:
     """Return what patients often say of anything at all, written for this project."""
     text = (DESCRIPTIONS / "background.txt").read_text(encoding="utf-8")
@@ -281,7 +290,9 @@ def _classifiers(
         return {}
     examples = encoder.encode([text for label in taxonomy.labels for text in label.examples])
     vectors = np.concatenate([examples, centres, background])
-    owner = np.array([*owners, *range(len(centres)), *[-1] * len(background)])
+    labels = range(len(taxonomy.labels))
+    others = len(vectors) - len(owners) - len(labels)
+    owner = np.array([*owners, *labels, *[-1] * others])
     fitted = {}
     for position in sorted(set(owners)):
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)

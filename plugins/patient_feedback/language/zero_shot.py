@@ -24,9 +24,8 @@ from patient_feedback.language.taxonomy import (
     DESCRIPTIONS,
     SEPARATOR,
     VERSION_HEX_DIGITS,
-    Taxonomy,
     TaxonomyReader,
-    load_taxonomy,
+    framework,
 )
 from patient_feedback.language.topics import TopicMention
 
@@ -134,12 +133,6 @@ class ZeroShotTopics:
             [TopicMention(each.topic_slug.partition(SEPARATOR)[2], each.confidence) for each in mentions]
             for mentions in found
         ]
-
-
-@cache
-def framework() -> Taxonomy:
-    """Return the fixed taxonomy with a description of each topic."""
-    return load_taxonomy(DESCRIPTIONS / "nhs_patient_experience.yml")
 
 
 @cache

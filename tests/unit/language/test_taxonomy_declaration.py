@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from patient_feedback.errors import DeclarationError
-from patient_feedback.language.taxonomy import json_schema, load_taxonomies, load_taxonomy
-from patient_feedback.language.zero_shot import framework, level_sentences
+from patient_feedback.language.taxonomy import framework, json_schema, load_taxonomies, load_taxonomy
+from patient_feedback.language.zero_shot import level_sentences
 
 SCHEMA = Path("plugins/patient_feedback/language/taxonomy.schema.json")
 WRONG = """
