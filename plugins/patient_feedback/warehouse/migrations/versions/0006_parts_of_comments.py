@@ -52,7 +52,7 @@ create table analysis.segment_sentiment (
     foreign key (text_sha256, question_intent, sentiment_model_version)
         references analysis.sentiment on delete cascade
 );
-comment on table analysis.segment_sentiment is 'The sentiment of each segment in analysis.text_segment, by intent and model.';
+comment on table analysis.segment_sentiment is 'Sentiment of each segment in analysis.text_segment, by intent and model.';
 
 create table analysis.taxonomy_topic (
     topic_slug text primary key,
