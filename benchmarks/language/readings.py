@@ -125,11 +125,8 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float3
 
 def shipped_readers(model: TopicModel) -> TopicReaders | None:
     """Return the topic readers that ship with the library; None where its head has none."""
-    try:
-        weights, offsets = model.linear_readers()
-    except KeyError:
-        return None
-    return TopicReaders(weights, offsets, topic_labels(model.topic_slugs))
+    readers = model.linear_readers()
+    return TopicReaders(*readers, topic_labels(model.topic_slugs)) if readers else None
 
 
 def topic_labels(slugs: Sequence[str]) -> tuple[str, ...]:

@@ -35,12 +35,18 @@ class TopicModel:
         """The topics that this model can find; the taxonomy holds rarer ones too."""
         return self._head.labels
 
-    def linear_readers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def linear_readers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Return weights (dimensions, topics) and offsets (topics,) of readers that know the vector alone.
 
-        sigmoid(embeddings @ weights + offsets) is the probability of each of `topic_slugs`.
+        sigmoid(embeddings @ weights + offsets) is the probability of each of `topic_slugs`. None for a
+        head that was trained before heads kept such readers.
         """
-        return self._head.weights["reader.embedding"], self._head.weights["reader.offset"][0]
+        weights = self._head.weights
+        return (
+            (weights["reader.embedding"], weights["reader.offset"][0])
+            if "reader.embedding" in weights
+            else None
+        )
 
     def mentions(
         self, embeddings: NDArray[np.float32], intents: Sequence[str], texts: Sequence[str]

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import sql
 
 from patient_feedback.checks.queries import ParameterValue
 from patient_feedback.language.answer_kind import comment_reading
@@ -40,14 +41,15 @@ PARTITION_TEXTS = 50_000
 """Texts per mapped task: less is one task, since each loads the models anew."""
 MOST_PARTITIONS = 256
 """Beyond it the partitions grow: Airflow bounds how many tasks one is mapped to."""
-FORGETTING = (
-    "forget_sentiments",
-    "forget_topic_readings",
-    "forget_theme_mentions",
-    "forget_theme_assignments",
-    "forget_embeddings",
-    "forget_languages",
+TABLES_BY_TEXT = (
+    "sentiment",
+    "topic_reading",
+    "theme_mention",
+    "theme_assignment",
+    "embedding",
+    "text_language",
 )
+"""Of the schema `analysis`: each has rows for texts, which go when the text does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,13 @@ def forget_unsaid_texts(settings: Settings) -> int:
 
     A vector tells much of the words it was made from: who withdraws feedback withdraws it too.
     """
-    statements = named_statements(STATEMENTS)
+    statement = sql.SQL(named_statements(STATEMENTS)["forget_unsaid_texts"])
     with connect(settings, "detect_languages") as connection:
-        deleted = {name: connection.execute(statements[name]).rowcount for name in FORGETTING}
-    return deleted["forget_embeddings"]
+        deleted = {
+            table: connection.execute(statement.format(held_table=sql.Identifier("analysis", table))).rowcount
+            for table in TABLES_BY_TEXT
+        }
+    return deleted["embedding"]
 
 
 def note_taxonomies(settings: Settings, versions: AnalysisVersions) -> None:

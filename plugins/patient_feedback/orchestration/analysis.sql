@@ -1,43 +1,8 @@
 -- Statements of the analysis, by name. `after` and `until` bound the hashes of the texts that a worker reads.
 
--- name: forget_embeddings
+-- name: forget_unsaid_texts
 -- A text that no comment holds any more was withdrawn or edited: nothing that was read in it is kept.
-delete from analysis.embedding as held
-where not exists (
-    select from feedback.comment
-    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
-)
-
--- name: forget_sentiments
-delete from analysis.sentiment as held
-where not exists (
-    select from feedback.comment
-    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
-)
-
--- name: forget_topic_readings
-delete from analysis.topic_reading as held
-where not exists (
-    select from feedback.comment
-    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
-)
-
--- name: forget_theme_mentions
-delete from analysis.theme_mention as held
-where not exists (
-    select from feedback.comment
-    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
-)
-
--- name: forget_theme_assignments
-delete from analysis.theme_assignment as held
-where not exists (
-    select from feedback.comment
-    where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
-)
-
--- name: forget_languages
-delete from analysis.text_language as held
+delete from {held_table} as held
 where not exists (
     select from feedback.comment
     where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'

@@ -283,12 +283,10 @@ def _fit(
     from patient_feedback.themes.fit import fit_themes as fit
 
     topics = trained_topic_model(versions.encoder) if versions.topics else None
-    if topics is None:
+    readers = topics.linear_readers() if topics else None
+    if topics is None or readers is None:
         return fit(sample.texts, sample.vectors, parameters)
-    try:
-        weights, offsets = topics.linear_readers()
-    except KeyError:  # a head trained before it kept readers of the vector alone
-        return fit(sample.texts, sample.vectors, parameters)
+    weights, offsets = readers
     return fit(
         sample.texts,
         sample.vectors,
