@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.language.splits import grouped_folds
 from patient_feedback.language.heads import intent_columns
+from patient_feedback.language.training import folds_by_group
 
 Candidate = TypeVar("Candidate")
 Rows = NDArray[np.intp]
@@ -92,7 +92,7 @@ def logistic(
         return probabilities
 
     def read(learnt: Rows, read_rows: Rows, seed: int) -> NDArray[np.float64]:
-        inner = grouped_folds([groups[i] for i in learnt], seed + 1_000, inner_fold_count)
+        inner = folds_by_group([groups[i] for i in learnt], inner_fold_count, seed + 1_000)
         penalty = chosen(PENALTIES, fit_and_read, learnt, inner, classes, threads)
         return fit_and_read(learnt, read_rows, penalty)
 
@@ -122,7 +122,7 @@ def kernel_machine(
         return np.eye(class_count)[found]
 
     def read(learnt: Rows, read_rows: Rows, seed: int) -> NDArray[np.float64]:
-        inner = grouped_folds([groups[i] for i in learnt], seed + 1_000, inner_fold_count)
+        inner = folds_by_group([groups[i] for i in learnt], inner_fold_count, seed + 1_000)
         settings = chosen(
             list(product(MACHINE_PENALTIES, WIDTHS)), fit_and_read, learnt, inner, classes, threads
         )

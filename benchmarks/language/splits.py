@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def grouped_folds(groups: Sequence[str], seed: int, fold_count: int) -> NDArray[np.int64]:
-    """Return the fold of each comment; comments of one group (the same words) share it."""
-    return np.array(
-        [
-            int.from_bytes(hashlib.sha256(f"{seed}|{group}".encode()).digest()[:8]) % fold_count
-            for group in groups
-        ],
-        np.int64,
-    )
 
 
 def trust_folds(trusts: NDArray[np.str_]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

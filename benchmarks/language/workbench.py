@@ -22,11 +22,11 @@ from benchmarks.language.readings import (
     shipped_readers,
 )
 from benchmarks.language.settings import BenchSettings
-from benchmarks.language.splits import grouped_folds, trust_folds
+from benchmarks.language.splits import trust_folds
 from patient_feedback.language.encoder import Encoder, load_encoder
 from patient_feedback.language.labelled import LabelledComments
 from patient_feedback.language.topics import load_topic_model
-from patient_feedback.language.training import FixedVectors, TrainingSettings
+from patient_feedback.language.training import FixedVectors, TrainingSettings, folds_by_group
 from patient_feedback.settings import DEFAULT_ENCODER
 
 
@@ -76,7 +76,7 @@ class Workbench:
         return f"{count * len(self.settings.seeds)} trainings, a seed each, on {count} folds by words"
 
     def folds(self, seed: int) -> NDArray[np.int64]:
-        return grouped_folds(self.groups, seed, self.settings.fold_count)
+        return folds_by_group(self.groups, self.settings.fold_count, seed)
 
     def held_out(self, seed: int) -> Readings:
         """Return the library's readings over folds of comments."""

@@ -16,11 +16,12 @@ from benchmarks.language.generated import write_generated
 from benchmarks.language.parts import PARTS
 from benchmarks.language.results import Row, Value
 from benchmarks.language.settings import QUICK
-from benchmarks.language.splits import grouped_folds, learnable, trust_folds
+from benchmarks.language.splits import learnable, trust_folds
 from benchmarks.language.workbench import Workbench
 
 from patient_feedback.errors import FeedbackError
 from patient_feedback.language import measures
+from patient_feedback.language.training import folds_by_group
 
 SETTINGS = replace(
     QUICK, encoded_texts=20, redacted_texts=20, theme_sizes=(100,), streamed_counts=None, quick_epochs=60
@@ -107,7 +108,7 @@ def test_measuring_one_part_again_keeps_the_others(results: Path, labelled: Path
 def test_no_text_stands_on_both_sides_of_a_split(bench: Workbench, seed: int) -> None:
     groups = np.array(bench.groups)
     assert len(set(bench.groups)) < len(bench.groups)
-    folds = grouped_folds(bench.groups, seed, 5)
+    folds = folds_by_group(bench.groups, 5, seed)
     for fold in np.unique(folds):
         assert not set(groups[folds == fold]) & set(groups[folds != fold])
     names, trusts = trust_folds(bench.data.trusts)
