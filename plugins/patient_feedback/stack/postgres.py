@@ -37,6 +37,7 @@ from patient_feedback.warehouse.cluster import (
 
 WAREHOUSE = "feedback"
 UNPRIVILEGED_USER = "nobody"
+START_SECONDS = 120
 MINIMUM_FREE_BYTES = 500 * 1024**2
 MINIMUM_SHARED_MEMORY_BYTES = 256 * 1024**2
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only its size is asked
@@ -91,8 +92,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Leave the server running with its roles and databases; raise StackError saying what hinders it."""
-        if self.is_running():
-            self._refuse_other_port()
+        if self._answers():
             return
         self._prepare_folders()
         refuse_full_disk(self.home)
@@ -230,7 +230,7 @@ class EmbeddedPostgres:
             str(self.log_file),
             "-w",
             "-t",
-            "120",
+            str(START_SECONDS),
             "-o",
             " ".join(f"-c {name}='{value}'" for name, value in options.items()),
         )
@@ -255,6 +255,24 @@ class EmbeddedPostgres:
                     orphan.kill()
             time.sleep(0.05)
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+    def _answers(self) -> bool:
+        """True once the running server takes connections, False once none runs; waits for the one or the other.
+
+        A killed server stays among the processes for a moment, and one that recovers from a crash refuses at first.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while self.is_running():
+            self._refuse_other_port()
+            if self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)).returncode == 0:
+                return True
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"PostgreSQL (process {self.pid}) runs, but takes no connection on port {self.port} "
+                    f"since {START_SECONDS} seconds: see {self.log_file}, or stop it (`make stop`)."
+                )
+            time.sleep(0.05)
+        return False
 
     def _refuse_other_port(self) -> None:
         if self.running_port not in (None, self.port):

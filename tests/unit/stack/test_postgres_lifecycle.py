@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,20 @@ def test_killed_server_starts_again_with_its_data(own_server: EmbeddedPostgres) 
     assert own_server.pid is not None
     os.kill(own_server.pid, signal.SIGKILL)
     own_server.start()
+    assert _read_row(own_server) == (7,)
+
+
+def test_server_that_is_still_dying_is_not_taken_for_a_running_one(own_server: EmbeddedPostgres) -> None:
+    own_server.start()
+    _write_row(own_server)
+    pid = own_server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    end = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+    end.start()
+    own_server.start()
+    end.join()
+    assert own_server.pid != pid
     assert _read_row(own_server) == (7,)
 
 
