@@ -17,8 +17,10 @@ from benchmarks.language.readings import fit_arguments, shipped_readers
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
 from benchmarks.language.workbench import Workbench
+from patient_feedback.language.answer_kind import comment_reading
 from patient_feedback.language.detection import detect_languages
 from patient_feedback.language.encoder import load_encoder
+from patient_feedback.language.segments import split_segments, without_context
 from patient_feedback.language.sentiment import load_sentiment_model
 from patient_feedback.language.topics import load_topic_model
 from patient_feedback.privacy.redaction import Redactor
@@ -69,11 +71,26 @@ class Analysis:
         with self._timed("detect"):
             detect_languages(listed, [LANGUAGE] * len(listed))
         with self._timed("embed"):
-            vectors = encoder.encode(listed).astype(np.float16).astype(np.float32)
-        of_each = vectors[[positions[sha256] for sha256, _ in new]]
+            spans = [cut if len(cut) > 1 else [] for cut in map(split_segments, listed)]
+            vectors, parts = encoder.encode_spans(listed, spans)
+            parts = without_context(parts, vectors[[i for i, cut in enumerate(spans) for _ in cut]])
+            vectors, parts = (made.astype(np.float16).astype(np.float32) for made in (vectors, parts))
+        first_part = np.cumsum([0, *map(len, spans)])
         asked, spoken = [intent for _, intent in new], list(new.values())
+        rows = [positions[sha256] for sha256, _ in new]
+        of_each = vectors[rows]
         with self._timed("sentiment"):
             sentiment.score(of_each, asked, spoken)
+            owners = [i for i, row in enumerate(rows) for _ in spans[row]]
+            of_part = [part for row in rows for part in range(first_part[row], first_part[row + 1])]
+            spoken_parts = [listed[row][start:end] for row in rows for start, end in spans[row]]
+            scores: list[list[float]] = [[] for _ in rows]
+            if owners:
+                scored = sentiment.score(parts[of_part], [asked[i] for i in owners], spoken_parts)
+                for owner, part in zip(owners, scored, strict=True):
+                    scores[owner].append(part.score)
+            for text, intent, own in zip(spoken, asked, scores, strict=True):
+                comment_reading(text, intent, own)
         with self._timed("topics"):
             topics.mentions(of_each, asked, spoken)
         with self._timed("assign"):
@@ -126,7 +143,8 @@ def measure(bench: Workbench) -> PartResult:
         analysis.known.clear()
         shares.append(seconds(read_new) / whole)
     how = (
-        f"redact, detect, embed, sentiment, topics, assign; models loaded; {bench.settings.threads} threads; "
+        "redact, detect, embed (parts of comments too), sentiment (of parts too), topics, assign; models loaded; "
+        f"{bench.settings.threads} threads; "
         f"encoder {encoder.version}; {OVER_REPEATS}"
     )
     rows = (

@@ -9,7 +9,9 @@ numbers stay in bfloat16 between the products, which halves what memory has to c
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,8 @@ KINDS = ("bert", "roberta", "xlm-roberta", "camembert")
 POOLINGS = ("mean", "cls")
 LAST_MODULES = ("Normalize",)
 """What may follow the pooling here: vectors are brought to unit length in any case."""
+
+_Computed = tuple[NDArray[np.intp], NDArray[np.float32], list[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +93,51 @@ class PackedBackend:
         """Yield (positions in `rows`, their vectors, the vectors of each one's tokens), short ones first."""
         import torch
 
+        packs = self._packs(rows)
+        threads = torch.get_num_threads()
+        if threads == 1 or len(packs) == 1:
+            yield from (self._computed(rows, positions) for positions in packs)
+            return
+        # A core with a matrix of its own waits for no other, as it does where all share each product.
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                awaited: deque[Future[_Computed]] = deque()
+                for positions in packs:
+                    awaited.append(pool.submit(self._computed, rows, positions))
+                    if len(awaited) > 2 * threads:
+                        yield awaited.popleft().result()
+                while awaited:
+                    yield awaited.popleft().result()
+        finally:
+            torch.set_num_threads(threads)
+
+    def _packs(self, rows: Sequence[Sequence[int]]) -> list[NDArray[np.intp]]:
+        """Divide the texts into as many as fill a matrix each, by length."""
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
         filled = np.cumsum(lengths[order])
-        start = 0
+        packs, start = [], 0
         while start < len(order):
             before = filled[start] - lengths[order[start]]
             end = int(np.searchsorted(filled, before + self._height, side="right"))
-            positions = order[start:end]
-            starts = filled[start:end] - lengths[positions] - before
-            with torch.inference_mode():
-                states: NDArray[np.float32] = self._states([rows[i] for i in positions]).float().numpy()
-            tokens = [states[a : a + n] for a, n in zip(starts, lengths[positions], strict=True)]
-            if self._pooling == "cls":
-                pooled = states[starts]
-            else:
-                used = states[: int(lengths[positions].sum())]
-                pooled = np.add.reduceat(used, starts, axis=0) / lengths[positions, None].astype(np.float32)
-            yield positions, pooled, tokens
+            packs.append(order[start:end])
             start = end
+        return packs
+
+    def _computed(self, rows: Sequence[Sequence[int]], positions: NDArray[np.intp]) -> _Computed:
+        import torch
+
+        lengths = np.array([len(rows[i]) for i in positions], dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
+        with torch.inference_mode():
+            states: NDArray[np.float32] = self._states([rows[i] for i in positions]).float().numpy()
+        tokens = [states[a : a + n] for a, n in zip(starts, lengths, strict=True)]
+        if self._pooling == "cls":
+            pooled = states[starts]
+        else:
+            used = states[: int(lengths.sum())]
+            pooled = np.add.reduceat(used, starts, axis=0) / lengths[:, None].astype(np.float32)
+        return positions, pooled, tokens
 
     def after_pooling(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the model makes of means of token vectors: here the means themselves."""

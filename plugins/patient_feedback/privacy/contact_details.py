@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.entities import Entity, NumberRule, Rule
 
 _DATE_OR_TIME = regex.compile(
     r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{2} \d{2} (?:19|20)\d\d"
@@ -28,7 +28,7 @@ _PHONE_WORD = (
 )
 
 PHONE_RULES = (
-    Rule(
+    NumberRule(
         Entity.PHONE,
         regex.compile(
             rf"(?<![\w+])(?:\+|00)[1-9]\d{{0,2}}(?:{_SEPARATOR}\(0\))?(?:{_SEPARATOR}\d){{6,12}}(?!\d)"
@@ -37,20 +37,20 @@ PHONE_RULES = (
         is_no_date_or_time,
     ),
     # Ten or eleven digits from a 0 on: a British number, or a Swedish one.
-    Rule(
+    NumberRule(
         Entity.PHONE,
         regex.compile(rf"(?<![\w+./])\(?0(?:{_SEPARATOR}\d){{9,10}}(?!\d)"),
         0.9,
         is_no_date_or_time,
     ),
     # Shorter Swedish numbers are told by the hyphen after the area code.
-    Rule(
+    NumberRule(
         Entity.PHONE,
         regex.compile(r"(?<![\w+./-])0\d{1,3}\s?[-/–]\s?\d{2,3}(?:[ -]?\d{2,3}){1,3}(?![\d-])"),
         0.8,
         is_no_date_or_time,
     ),
-    Rule(
+    NumberRule(
         Entity.PHONE,
         regex.compile(
             rf"(?i)\b{_PHONE_WORD}\b[\s.:]{{0,3}}(?:(?:number|no|nr|is|was|me|us|her|him|on|at|är|på"
@@ -108,7 +108,7 @@ URL_RULES = (
 )
 
 IP_RULES = (
-    Rule(
+    NumberRule(
         Entity.IP_ADDRESS,
         regex.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"),
         0.9,

@@ -7,8 +7,8 @@ named entities of a model, judged here because models take many capitals in shor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import regex
 
@@ -27,8 +27,7 @@ _GENITIVE_TRAPS = frozenset(
 _BLANKS = (" ", "  ", "\xa0")
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     text: str
     start: int
     end: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import regex
 
-from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.entities import Entity, NumberRule
 
 
 def is_nhs_number(text: str) -> bool:
@@ -38,8 +38,10 @@ _DAY = r"(?:0[1-9]|1[0-2])[-/]?(?:0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])"
 _PERSONAL_NUMBER = rf"(?:(?:18|19|20)\d\d[-/]?|\d\d){_DAY}\s?[-+–]?\s?\d{{4}}"
 
 RULES = (
-    Rule(Entity.NHS_NUMBER, regex.compile(r"(?<![\w+])\d{3}[ -]?\d{3}[ -]?\d{4}(?!\w)"), 1.0, is_nhs_number),
-    Rule(
+    NumberRule(
+        Entity.NHS_NUMBER, regex.compile(r"(?<![\w+])\d{3}[ -]?\d{3}[ -]?\d{4}(?!\w)"), 1.0, is_nhs_number
+    ),
+    NumberRule(
         Entity.NHS_NUMBER,
         regex.compile(
             r"(?i)\bnhs\s?(?:number|num|nr|no)?\b[\s.:#=-]{0,4}(?:is\s|was\s)?\s?(?P<identifier>\d"
@@ -47,13 +49,13 @@ RULES = (
         ),
         1.0,
     ),
-    Rule(
+    NumberRule(
         Entity.SWEDISH_PERSONAL_NUMBER,
         regex.compile(rf"(?<![\w+-]){_PERSONAL_NUMBER}(?!\w)"),
         1.0,
         is_swedish_personal_number,
     ),
-    Rule(
+    NumberRule(
         Entity.SWEDISH_PERSONAL_NUMBER,
         regex.compile(
             r"(?i)\b(?:personnummer|personnumret|personnr|person\snr|pnr|samordningsnummer"

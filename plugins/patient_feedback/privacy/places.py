@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.entities import Entity, NumberRule, Rule
 from patient_feedback.privacy.lexicon import listed
 
 # The 124 postcode areas (Royal Mail); they keep "B12 3rd" and the like apart from postcodes.
@@ -41,13 +41,13 @@ _SWEDISH_STREET = (
 )
 
 RULES = (
-    Rule(
+    NumberRule(
         Entity.POSTCODE,
         regex.compile(r"(?i)(?<![\w£-])(?:[A-Z]{1,2}\d[A-Z\d]?\s?\d[ABD-HJLNP-UW-Z]{2}|GIR\s?0AA)(?!\w)"),
         0.95,
         _is_british_postcode,
     ),
-    Rule(
+    NumberRule(
         Entity.POSTCODE,
         regex.compile(
             r"(?i)\bpost\s?code\b[\s:,]{0,3}(?:(?:is|was|area)\s){0,2}"
@@ -56,13 +56,13 @@ RULES = (
         0.9,
     ),
     # A place, the country's letters or the word tells a Swedish postcode from a blood pressure.
-    Rule(
+    NumberRule(
         Entity.POSTCODE,
         regex.compile(r"(?<!\w)(?:SE?[- ])?[1-9]\d\d\s\d\d(?=\s[A-ZÅÄÖ][a-zåäö]{2,}|\s[A-ZÅÄÖ]{3,})"),
         0.85,
     ),
-    Rule(Entity.POSTCODE, regex.compile(r"(?<!\w)SE?-[1-9]\d\d\s?\d\d(?!\w)"), 0.85),
-    Rule(
+    NumberRule(Entity.POSTCODE, regex.compile(r"(?<!\w)SE?-[1-9]\d\d\s?\d\d(?!\w)"), 0.85),
+    NumberRule(
         Entity.POSTCODE,
         regex.compile(
             r"(?i)\b(?:postnummer|postnumret|postnr)\b[\s:]{0,3}(?:är\s|var\s)?"
@@ -70,12 +70,12 @@ RULES = (
         ),
         0.9,
     ),
-    Rule(
+    NumberRule(
         Entity.ADDRESS,
         regex.compile(rf"(?<!\w){_FLAT}\d{{1,4}}[A-Za-z]?,?\s(?:{_WORD}\s){{1,3}}{_SUFFIX}\b"),
         0.85,
     ),
-    Rule(
+    NumberRule(
         Entity.ADDRESS,
         regex.compile(
             rf"(?i)(?<!\w){_FLAT}\d{{1,4}}[a-z]?,?\s(?:{_NOT_A_STREET_NAME}[a-z'’]{{3,20}}\s){{1,2}}"
@@ -92,7 +92,7 @@ RULES = (
         ),
         0.8,
     ),
-    Rule(
+    NumberRule(
         Entity.ADDRESS,
         regex.compile(
             r"(?i)\b(?:flat|apartment|apt)\s?\d{1,4}[a-z]?,\s(?:[A-Z][\w'’-]{1,20}\s){1,3}(?:house"
@@ -100,7 +100,7 @@ RULES = (
         ),
         0.8,
     ),
-    Rule(
+    NumberRule(
         Entity.ADDRESS,
         regex.compile(
             rf"(?<!\w){_SWEDISH_STREET}\s\d{{1,3}}(?:\s?[A-Ha-h])?(?!\w)(?:,?\s(?:lgh"

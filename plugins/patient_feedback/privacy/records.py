@@ -5,7 +5,7 @@ from __future__ import annotations
 import regex
 
 from patient_feedback.privacy.contact_details import is_no_date_or_time
-from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.entities import Entity, NumberRule
 
 _COMPACT_DATE = regex.compile(r"20[0-3]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _YEARS = regex.compile(r"(?:19|20)\d\d(?:[-/](?:19|20)?\d\d)?")
@@ -58,7 +58,7 @@ _FULL_DATE = (
 
 RULES = (
     # "hospital number RVX 123456", "Incident no 25153582", "crew no2570"
-    Rule(
+    NumberRule(
         Entity.RECORD_NUMBER,
         regex.compile(
             rf"\b(?i:{_LABEL})[\s:]{{0,2}}(?:(?i:number|num|no|nr|id|ref|reference|code)\b|(?i:no)(?=\d)|#)"
@@ -67,7 +67,7 @@ RULES = (
         0.75,
         _is_reference,
     ),
-    Rule(
+    NumberRule(
         Entity.RECORD_NUMBER,
         regex.compile(
             rf"\b(?i:ref|reference|mrn|{_SWEDISH_LABEL})\b[\s.:#=-]{{0,4}}(?i:is\s|was\s|är\s"
@@ -76,22 +76,22 @@ RULES = (
         0.75,
         _is_reference,
     ),
-    Rule(
+    NumberRule(
         Entity.RECORD_NUMBER,
         regex.compile(rf"\b(?i:{_LABEL})[\s:#-]{{1,3}}(?i:is\s|was\s)?{_SHORT_IDENTIFIER}"),
         0.7,
         _is_reference,
     ),
     # A long number means nothing in feedback but whom or what it names, labelled or not.
-    Rule(
+    NumberRule(
         Entity.RECORD_NUMBER,
         regex.compile(r"(?<![\w.,£$€+])\d{8,20}(?![\w])(?!\s?(?:kr|sek|kronor|pounds))"),
         0.4,
         _is_long_number,
     ),
-    Rule(Entity.RECORD_NUMBER, regex.compile(r"(?<![\w-])\d{6}[-+]\d{4}(?![\w-])"), 0.4),
-    Rule(Entity.RECORD_NUMBER, regex.compile(r"(?<!\w)[A-Z]{1,4}[-/]?\d{6,10}(?!\w)"), 0.4),
-    Rule(
+    NumberRule(Entity.RECORD_NUMBER, regex.compile(r"(?<![\w-])\d{6}[-+]\d{4}(?![\w-])"), 0.4),
+    NumberRule(Entity.RECORD_NUMBER, regex.compile(r"(?<!\w)[A-Z]{1,4}[-/]?\d{6,10}(?!\w)"), 0.4),
+    NumberRule(
         Entity.DATE_OF_BIRTH,
         regex.compile(
             r"(?i)(?:\b(?:born|dob|d\.\s?o\.\s?b|date\sof\sbirth|birth\s?date|birthday|född|födda"
@@ -103,7 +103,7 @@ RULES = (
         0.95,
     ),
     # "born on Ward 2 on 09/12/2025"
-    Rule(
+    NumberRule(
         Entity.DATE_OF_BIRTH,
         regex.compile(
             rf"(?i)\b(?:born|birth|birthday|född|föddes|födelsedatum)\b[^.!?\n\d]{{0,40}}"
@@ -111,7 +111,7 @@ RULES = (
         ),
         0.9,
     ),
-    Rule(
+    NumberRule(
         Entity.DATE_OF_BIRTH,
         regex.compile(
             rf"(?i)(?<!\w)(?P<identifier>{_DATE})[\s,(-]{{1,3}}(?:(?:is|was|as|my|är|mitt|min|her"

@@ -101,25 +101,31 @@ def assign_themes(
     """
     if len(texts) != len(embeddings):
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
-    themes = np.full(len(texts), UNASSIGNED, np.int64)
-    confidences = np.zeros(len(texts), np.float32)
     subthemes = np.full(len(texts), UNASSIGNED, np.int64)
-    if len(centres.centroids) == 0:
-        return ThemeAssignments(themes, confidences, subthemes)
-    for start in range(0, len(texts), CHUNK):
-        part = slice(start, start + CHUNK)
-        vectors = embeddings[part].astype(np.float64)
-        has_subject = np.array([not is_contentless(text) for text in texts[part]], dtype=bool)
-        nearest, confidence = _nearest(centres, embeddings[part])
-        confidence[~has_subject] = 0.0
-        nearest[~has_subject | (confidence < centres.threshold)] = UNASSIGNED
-        themes[part], confidences[part] = nearest, confidence
-        for theme, finer in enumerate(centres.subtheme_centroids):
-            members = np.flatnonzero(nearest == theme)
-            if len(finer) and len(members):
-                similarities = np.round(vectors[members] @ finer.astype(np.float64).T, SIMILARITY_DIGITS)
-                subthemes[start + members] = similarities.argmax(axis=1)
-    return ThemeAssignments(themes, confidences, subthemes)
+    themes, confidences = nearest_themes(embeddings, centres)
+    has_subject = np.array([not is_contentless(text) for text in texts], dtype=bool)
+    confidences[~has_subject] = 0.0
+    themes[~has_subject | (confidences < centres.threshold)] = UNASSIGNED
+    for theme, finer in enumerate(centres.subtheme_centroids):
+        members = np.flatnonzero(themes == theme)
+        if len(finer) and len(members):
+            vectors = embeddings[members].astype(np.float64)
+            similarities = np.round(vectors @ finer.astype(np.float64).T, SIMILARITY_DIGITS)
+            subthemes[members] = similarities.argmax(axis=1)
+    return ThemeAssignments(themes, confidences.astype(np.float32), subthemes)
+
+
+def nearest_themes(
+    embeddings: NDArray[np.float32], centres: ThemeCentres
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the nearest theme of each vector, however far it is, and the confidence; (-1, 0) without themes."""
+    themes = np.full(len(embeddings), UNASSIGNED, np.int64)
+    confidences = np.zeros(len(embeddings), np.float64)
+    if len(centres.centroids):
+        for start in range(0, len(embeddings), CHUNK):
+            part = slice(start, start + CHUNK)
+            themes[part], confidences[part] = _nearest(centres, embeddings[part])
+    return themes, confidences
 
 
 def _nearest(

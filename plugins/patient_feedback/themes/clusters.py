@@ -104,9 +104,13 @@ def centres_of(vectors: NDArray[np.float64], groups: list[NDArray[np.intp]]) -> 
 
 
 def _longest_axes(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.linalg import eigh
+
     centred = vectors - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    placed: NDArray[np.float64] = centred @ axes[:, -SPLIT_DIMENSIONS:]
+    dimensions = vectors.shape[1]
+    wanted = (max(0, dimensions - SPLIT_DIMENSIONS), dimensions - 1)
+    _, axes = eigh(centred.T @ centred, subset_by_index=wanted)
+    placed: NDArray[np.float64] = centred @ axes
     return placed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -115,7 +115,7 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
     return phrases
 
 
-def capitalised_words(texts: Sequence[str]) -> Counter[str]:
+def capitalised_words(texts: Iterable[str]) -> Counter[str]:
     """Return in how many texts each word (lower case) stands in capitals, such as "gp"; shouted texts aside."""
     counted: Counter[str] = Counter()
     for text in texts:

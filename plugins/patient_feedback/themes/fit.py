@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patient_feedback.themes.assign import ThemeCentres, assign_themes
+from patient_feedback.themes.assign import ThemeCentres, nearest_themes
 from patient_feedback.themes.clusters import (
     CLEAR_READING,
     anchored_groups,
@@ -22,7 +22,7 @@ from patient_feedback.themes.content import is_contentless
 from patient_feedback.themes.naming import LabelProposer, name_themes
 from patient_feedback.themes.space import ThemeSpace, theme_space, unit
 
-THEME_MODEL_VERSION = "anchored-2.0.0"
+THEME_MODEL_VERSION = "anchored-2.0.1"
 """Changes whenever the same sample would give other themes."""
 READABLE_LENGTH = (25, 300)
 """Characters of an exemplar that a person takes in at a glance."""
@@ -226,7 +226,7 @@ def _fit(
         mean_similarity=0.0,
         unassigned_share=0.0,
     )
-    confidences = assign_themes(texts, embeddings, model.centres).confidences
+    confidences = nearest_themes(embeddings, model.centres)[1]
     threshold = float(np.quantile(confidences, settings.unassigned_share))
     return replace(
         model,

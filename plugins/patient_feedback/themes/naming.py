@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -33,6 +33,8 @@ VERDICT_PHRASES = 2
 """A theme whose first phrases, this many, are all verdicts ("good", "nothing") has no subject of its own ..."""
 GENERAL_PREFIX = "General: "
 """... and says so at the start of its label; any other theme's label leaves verdicts out."""
+NAMED_MEMBERS = 200
+"""A theme's words are counted in at most this many of its members, evenly spaced: more change no name, but take time."""
 WITHOUT_WORDS = "Other"
 
 Scored = list[tuple[str, float]]
@@ -74,15 +76,21 @@ def name_themes(
     it is in the whole; for a subtheme the whole is its theme. Forms of one word ("wait", "waiting")
     count as one and are shown in their most frequent form.
     """
-    phrases, shown = _phrases(texts, languages)
-    finer = subthemes or [()] * len(members)
+    members = [own[:: max(1, -(-len(own) // NAMED_MEMBERS))] for own in members]
+    read = np.sort(np.concatenate([np.zeros(0, np.intp), *members]))
+    is_read = np.zeros(len(texts), bool)
+    is_read[read] = True
+    finer = [[part[is_read[part]] for part in parts] for parts in subthemes or [()] * len(members)]
+    phrases, shown = _phrases(texts, read.tolist(), languages)
     verdicts = verdict_stems(languages)
     counted = [_counted(phrases, own) for own in members]
     overall: Counter[str] = Counter()
     for inside in counted:
         overall.update(inside)
     total = sum(map(len, members))
-    in_capitals = {w for w, count in capitalised_words(texts).items() if 2 * count > overall[stem(w)]}
+    in_capitals = {
+        w for w, count in capitalised_words(texts[i] for i in read).items() if 2 * count > overall[stem(w)]
+    }
     labels = _Labels(shown, in_capitals, verdicts)
     candidates: dict[tuple[int, ...], Scored] = {}
     for i, parts in enumerate(finer):
@@ -91,7 +99,7 @@ def name_themes(
             inside = _counted(phrases, own)
             candidates[i, part] = _ranked(inside, counted[i], len(own), len(members[i]))
     holders = _holders(phrases, {phrase for scored in candidates.values() for phrase, _ in scored})
-    ranked = {theme: _coherent(scored, holders, len(texts)) for theme, scored in candidates.items()}
+    ranked = {theme: _coherent(scored, holders, len(read)) for theme, scored in candidates.items()}
     # Themes before subthemes, and the larger first: of two with one label the first keeps it.
     for theme in sorted(ranked, key=lambda theme: (len(theme), -len(_members(theme, members, finer)), theme)):
         listed = exemplars if len(theme) == 1 else finer_exemplars[theme[0]] if finer_exemplars else None
@@ -179,28 +187,28 @@ class _Labels:
 
 
 def _phrases(
-    texts: Sequence[str], languages: tuple[str, ...]
-) -> tuple[list[tuple[str, ...]], dict[str, str]]:
-    """Return the stemmed phrases of each text, and the form in which each is shown."""
+    texts: Sequence[str], read: Iterable[int], languages: tuple[str, ...]
+) -> tuple[dict[int, tuple[str, ...]], dict[str, str]]:
+    """Return the stemmed phrases of each text at `read`, and the form in which each is shown."""
     forms: Counter[tuple[str, str]] = Counter()
     stemmed_forms: dict[str, str] = {}
-    listed: list[tuple[str, ...]] = []
-    for text in texts:
+    listed: dict[int, tuple[str, ...]] = {}
+    for i in read:
         found: set[str] = set()
-        for phrase in content_phrases(text, languages):
+        for phrase in content_phrases(texts[i], languages):
             stemmed = stemmed_forms.get(phrase)
             if stemmed is None:
                 stemmed = stemmed_forms[phrase] = " ".join(map(stem, phrase.split()))
             forms[stemmed, phrase] += 1
             found.add(stemmed)
-        listed.append(tuple(found))
+        listed[i] = tuple(found)
     shown: dict[str, str] = {}
     for (stemmed, phrase), _ in sorted(forms.items(), key=lambda item: (-item[1], item[0])):
         shown.setdefault(stemmed, phrase)
     return listed, shown
 
 
-def _counted(phrases: Sequence[tuple[str, ...]], members: Iterable[int]) -> Counter[str]:
+def _counted(phrases: Mapping[int, tuple[str, ...]], members: Iterable[int]) -> Counter[str]:
     return Counter(chain.from_iterable(phrases[i] for i in members))
 
 
@@ -258,10 +266,10 @@ def _affinity(one: set[int], other: set[int], text_count: int) -> float:
     return math.log(shared * text_count**2 / (len(one) * len(other))) / -math.log(shared)
 
 
-def _holders(phrases: Sequence[tuple[str, ...]], wanted: set[str]) -> dict[str, set[int]]:
+def _holders(phrases: Mapping[int, tuple[str, ...]], wanted: set[str]) -> dict[str, set[int]]:
     """Return the texts that hold each wanted phrase."""
     holders: dict[str, set[int]] = {phrase: set() for phrase in wanted}
-    for i, held in enumerate(phrases):
+    for i, held in phrases.items():
         for phrase in wanted.intersection(held):
             holders[phrase].add(i)
     return holders
