@@ -101,8 +101,13 @@ def assign_themes(
     """
     if len(texts) != len(embeddings):
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
+    themes = np.full(len(texts), UNASSIGNED, np.int64)
+    confidences = np.zeros(len(texts), np.float64)
     subthemes = np.full(len(texts), UNASSIGNED, np.int64)
-    themes, confidences = nearest_themes(embeddings, centres)
+    if len(centres.centroids):
+        for start in range(0, len(texts), CHUNK):
+            part = slice(start, start + CHUNK)
+            themes[part], confidences[part] = _nearest(centres, embeddings[part])
     has_subject = np.array([not is_contentless(text) for text in texts], dtype=bool)
     confidences[~has_subject] = 0.0
     themes[~has_subject | (confidences < centres.threshold)] = UNASSIGNED
@@ -115,34 +120,34 @@ def assign_themes(
     return ThemeAssignments(themes, confidences.astype(np.float32), subthemes)
 
 
-def nearest_themes(
-    embeddings: NDArray[np.float32], centres: ThemeCentres
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the nearest theme of each vector, however far it is, and the confidence; (-1, 0) without themes."""
-    themes = np.full(len(embeddings), UNASSIGNED, np.int64)
-    confidences = np.zeros(len(embeddings), np.float64)
-    if len(centres.centroids):
-        for start in range(0, len(embeddings), CHUNK):
-            part = slice(start, start + CHUNK)
-            themes[part], confidences[part] = _nearest(centres, embeddings[part])
-    return themes, confidences
-
-
 def _nearest(
     centres: ThemeCentres, embeddings: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return (nearest theme, confidence) of each text.
+    similarities = similarities_to(centres.centroids, centres.space.project(embeddings))
+    confidences = confidences_of(similarities, centres.floor, has_readers=centres.space.has_readers)
+    return similarities.argmax(axis=1), confidences
 
-    Confidence is the weight of the nearest theme among all themes and the alternative "about none",
-    which stands at the floor; each weighs the exponential of its similarity.
+
+def similarities_to(centroids: NDArray[np.float32], placed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosine similarity of each text to each centre, shape (texts, themes).
+
+    In double precision and rounded: it must not depend on how many texts are read at once.
     """
-    # In double precision and rounded: a confidence must not depend on how many texts are read at once.
-    similarities = np.round(
-        centres.space.project(embeddings) @ centres.centroids.astype(np.float64).T, SIMILARITY_DIGITS
-    )
-    sharpness = SHARPNESS_WITH_READERS if centres.space.has_readers else SHARPNESS_WITHOUT_READERS
+    similarities: NDArray[np.float64] = np.round(placed @ centroids.astype(np.float64).T, SIMILARITY_DIGITS)
+    return similarities
+
+
+def confidences_of(
+    similarities: NDArray[np.float64], floor: float, *, has_readers: bool
+) -> NDArray[np.float64]:
+    """Return the confidence of each text in its nearest theme.
+
+    It is the weight of that theme among all themes and the alternative "about none", which stands at
+    the floor; each weighs the exponential of its similarity.
+    """
+    sharpness = SHARPNESS_WITH_READERS if has_readers else SHARPNESS_WITHOUT_READERS
     best = similarities.max(axis=1)
     rest = np.exp(sharpness * (similarities - best[:, None])).sum(axis=1)
-    none = np.exp(np.clip(sharpness * (centres.floor - best), None, 60.0))
-    confidence: NDArray[np.float64] = np.round(1.0 / (rest + none), CONFIDENCE_DIGITS)
-    return similarities.argmax(axis=1), confidence
+    none = np.exp(np.clip(sharpness * (floor - best), None, 60.0))
+    confidences: NDArray[np.float64] = np.round(1.0 / (rest + none), CONFIDENCE_DIGITS)
+    return confidences

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from patient_feedback.themes.assign import ThemeCentres, nearest_themes
+from patient_feedback.themes.assign import ThemeCentres, confidences_of, similarities_to
 from patient_feedback.themes.clusters import (
     CLEAR_READING,
     anchored_groups,
@@ -174,13 +176,15 @@ def _fit(
     topic_labels: Sequence[str] | None,
     propose_label: LabelProposer | None,
 ) -> ThemeModel:
-    vectors, placed = unit(embeddings.astype(np.float64)), space.project(embeddings)
-    groups, criterion = _find_groups(vectors, space.read(embeddings), settings)
+    vectors, readings = unit(embeddings.astype(np.float64)), space.read(embeddings)
+    groups, criterion = _find_groups(vectors, readings, settings)
+    placed = space.place(embeddings, readings)
     groups, similarities = _settle(placed, groups, settings.minimum_members)
-    centroids = centres_of(placed, [group.members for group in groups])
+    centroids = centres_of(placed, [group.members for group in groups]).astype(np.float32)
     nearest, best = similarities.argmax(axis=1), similarities.max(axis=1)
     members = [np.flatnonzero(nearest == theme) for theme in range(len(groups))]
-    finer = [_subtheme_members(vectors, own, len(texts), settings) for own in members]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        finer = list(pool.map(lambda own: _subtheme_members(vectors, own, len(texts), settings), members))
     finer_centroids = [centres_of(vectors, one) for one in finer]
     ranked = [_exemplars(texts, vectors, own, best[own], settings.exemplar_count) for own in members]
     finer_ranked = [
@@ -212,26 +216,21 @@ def _fit(
         )
         for name, parts, centres, exemplars in zip(names, finer, finer_centroids, finer_ranked, strict=True)
     )
-    model = ThemeModel(
-        centroids=centroids.astype(np.float32),
+    floor = float(np.quantile(best, TYPICAL_SIMILARITY_SHARE))
+    confidences = confidences_of(similarities, floor, has_readers=space.has_readers)
+    threshold = float(np.quantile(confidences, settings.unassigned_share))
+    return ThemeModel(
+        centroids=centroids,
         labels=tuple(name.label for name in names),
         keywords=tuple(name.keywords for name in names),
         exemplars=tuple(tuple(int(positions[i]) for i in chosen) for chosen in ranked),
         member_counts=tuple(len(own) for own in members),
         subthemes=subthemes,
         space=space,
-        threshold=0.0,
-        floor=float(np.quantile(best, TYPICAL_SIMILARITY_SHARE)),
-        criterion=criterion,
-        mean_similarity=0.0,
-        unassigned_share=0.0,
-    )
-    confidences = nearest_themes(embeddings, model.centres)[1]
-    threshold = float(np.quantile(confidences, settings.unassigned_share))
-    return replace(
-        model,
         threshold=threshold,
-        mean_similarity=float(confidences.mean(dtype=np.float64)),
+        floor=floor,
+        criterion=criterion,
+        mean_similarity=float(confidences.mean()),
         unassigned_share=1.0 - int((confidences >= threshold).sum()) / given_count,
     )
 
@@ -281,7 +280,8 @@ def _settle(
     Centres are not moved towards what they attract: that gained nothing and cost stability.
     """
     while True:
-        similarities = np.round(placed @ centres_of(placed, [group.members for group in groups]).T, 6)
+        centroids = centres_of(placed, [group.members for group in groups]).astype(np.float32)
+        similarities = similarities_to(centroids, placed)
         sizes = np.bincount(similarities.argmax(axis=1), minlength=len(groups))
         smallest = int(sizes.argmin())
         if sizes[smallest] >= minimum or len(groups) == 1:

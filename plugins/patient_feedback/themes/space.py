@@ -44,11 +44,15 @@ class ThemeSpace:
 
         In double precision: where a text lies must not depend on how many are placed at once.
         """
+        return self.place(embeddings, self.read(embeddings))
+
+    def place(self, embeddings: NDArray[np.float32], readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same where `read` was asked already."""
         vectors = embeddings.astype(np.float64)
         if not self.has_readers:
             return vectors
         # Square roots: the distance of two texts is then that of their distributions (Hellinger).
-        return unit(np.concatenate([VECTOR_WEIGHT * vectors, np.sqrt(self.read(embeddings))], axis=1))
+        return unit(np.concatenate([VECTOR_WEIGHT * vectors, np.sqrt(readings)], axis=1))
 
 
 def theme_space(
