@@ -12,7 +12,8 @@ from runpy import run_path
 
 from patient_feedback.words import REDACTION_MARK, WORD, words
 
-CLAUSE_END = re.compile(r"[.,;:!?()\n\r/]+|\[[A-Z][A-Z_]*\]")
+CLAUSE_END = re.compile(r"\[[^\[\]\n]{1,40}\]|[.,;:!?()\n\r/]+")
+"""Marks in brackets too, whoever made them: [PERSON], [word unreadable]."""
 
 CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")
 SHORT_SUBJECTS = frozenset({"gp", "tv"})

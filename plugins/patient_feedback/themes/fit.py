@@ -32,6 +32,9 @@ SAME_SAYING = 0.85
 """Cosine similarity from which on two exemplars would say the same."""
 FOUND_LIKENESS = 0.75
 """A subject without a topic hangs together as well as this share of the anchored themes does at most."""
+TOPIC_NAME_SHARE = 0.4
+"""A theme bears its topic's name where this share of its members speak of it first and clearly: on trusts that the
+readers never saw, the topic was then the commonest human label of the members, and below it was not."""
 TYPICAL_SIMILARITY_SHARE = 0.01
 """Of the fitted texts this share is less like its theme than a text that is about none of them."""
 
@@ -308,14 +311,11 @@ def _subtheme_members(
 
 
 def _topic_label(group: _Group, members: NDArray[np.intp], topic_labels: Sequence[str] | None) -> str | None:
-    """Return the name of the topic that most members speak of first and clearly."""
-    if (
-        group.topic is None
-        or topic_labels is None
-        or 2 * len(np.intersect1d(group.members, members)) < len(members)
-    ):
+    """Return the name of the topic that enough members speak of first and clearly."""
+    if group.topic is None or topic_labels is None:
         return None
-    return topic_labels[group.topic]
+    clear_count = len(np.intersect1d(group.members, members))
+    return topic_labels[group.topic] if clear_count >= TOPIC_NAME_SHARE * len(members) else None
 
 
 def _exemplars(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -16,7 +16,7 @@ from patient_feedback.themes.content import capitalised_words, content_phrases, 
 
 KEYWORD_COUNT = 10
 CANDIDATE_COUNT = 25
-AFFINITY_WEIGHT = 2.0
+AFFINITY_WEIGHT = 1.0
 """How much it counts that keywords stand together in comments: more makes them more coherent (C_v) and less telling."""
 LABEL_PHRASES = 3
 LABEL_WORDS = 4
@@ -29,6 +29,8 @@ WEAK_SCORE = 0.3
 """A phrase that scores below this share of the theme's best one stays out of the label."""
 PHRASE_FACTOR = (1.0, 1.4, 1.6)
 """A phrase of two or three words says more than a word: it wins where it is nearly as frequent."""
+FEWEST_SUBJECTS = 5
+"""With so many keywords that name a subject, a theme needs none that only praises or blames."""
 VERDICT_PHRASES = 2
 """A theme whose first phrases, this many, are all verdicts ("good", "nothing") has no subject of its own ..."""
 GENERAL_PREFIX = "General: "
@@ -99,15 +101,21 @@ def name_themes(
             inside = _counted(phrases, own)
             candidates[i, part] = _ranked(inside, counted[i], len(own), len(members[i]))
     holders = _holders(phrases, {phrase for scored in candidates.values() for phrase, _ in scored})
-    ranked = {theme: _coherent(scored, holders, len(read)) for theme, scored in candidates.items()}
+    ranked = {
+        theme: _coherent(_telling(scored, verdicts), holders, len(read))
+        for theme, scored in candidates.items()
+    }
+    best = _best_scores(scored for theme, scored in candidates.items() if len(theme) == 1)
     # Themes before subthemes, and the larger first: of two with one label the first keeps it.
     for theme in sorted(ranked, key=lambda theme: (len(theme), -len(_members(theme, members, finer)), theme)):
         listed = exemplars if len(theme) == 1 else finer_exemplars[theme[0]] if finer_exemplars else None
+        is_theme = len(theme) == 1
         labels.give(
             theme,
             candidates[theme],
+            misleading={phrase for phrase, score in candidates[theme] if is_theme and score < best[phrase]},
             proposed=_proposal(propose_label, texts, ranked[theme], shown, listed, theme[-1]),
-            topic=topic_labels[theme[0]] if topic_labels and len(theme) == 1 else None,
+            topic=topic_labels[theme[0]] if topic_labels and is_theme else None,
         )
     return [
         ThemeName(
@@ -120,6 +128,24 @@ def name_themes(
         )
         for theme in range(len(members))
     ]
+
+
+def _telling(scored: Scored, verdicts: frozenset[str]) -> Scored:
+    """Return the candidates without those that only praise or blame, where enough are left."""
+    subjects = [one for one in scored if not _is_verdict(one[0], verdicts)]
+    return subjects if len(subjects) >= FEWEST_SUBJECTS else scored
+
+
+def _best_scores(ranked: Iterable[Scored]) -> dict[str, float]:
+    """Return the highest score that each phrase has in any theme."""
+    best: dict[str, float] = {}
+    for phrase, score in chain.from_iterable(ranked):
+        best[phrase] = max(score, best.get(phrase, 0.0))
+    return best
+
+
+def _is_verdict(phrase: str, verdicts: frozenset[str]) -> bool:
+    return all(word in verdicts for word in phrase.split())
 
 
 def _members(
@@ -140,10 +166,19 @@ class _Labels:
         self._verdicts = verdicts
 
     def give(
-        self, theme: tuple[int, ...], scored: Scored, *, proposed: str | None = None, topic: str | None = None
+        self,
+        theme: tuple[int, ...],
+        scored: Scored,
+        *,
+        misleading: Collection[str] = (),
+        proposed: str | None = None,
+        topic: str | None = None,
     ) -> None:
-        """Give a theme its label; one that another has gets a further phrase, or else a number."""
-        subjects = [one for one in scored if not self._is_verdict(one[0])]
+        """Give a theme its label; one that another has gets a further phrase, or else a number.
+
+        `misleading` are phrases that say more of another theme; they stay out while others are left.
+        """
+        subjects = [one for one in scored if not _is_verdict(one[0], self._verdicts)]
         is_general = topic is None and self._is_general(scored, subjects)
         named = scored if is_general or not subjects else subjects
         prefix = GENERAL_PREFIX if is_general and scored and len(theme) == 1 else ""
@@ -154,6 +189,7 @@ class _Labels:
             if self._is_general(scored, subjects):
                 named = []
             prefix, limit = f"{topic}: ", TOPIC_LABEL_PHRASES
+        named = [one for one in named if one[0] not in misleading] or named
         phrases = _label_phrases(named, limit)
         rest = [phrase for phrase, _ in named if phrase not in phrases]
         label = proposed or self._written(prefix, phrases)
@@ -169,12 +205,9 @@ class _Labels:
     def _is_general(self, scored: Scored, subjects: Scored) -> bool:
         return (
             not subjects
-            or all(self._is_verdict(phrase) for phrase, _ in scored[:VERDICT_PHRASES])
+            or all(_is_verdict(phrase, self._verdicts) for phrase, _ in scored[:VERDICT_PHRASES])
             or subjects[0][1] < WEAK_SCORE * scored[0][1]
         )
-
-    def _is_verdict(self, phrase: str) -> bool:
-        return all(word in self._verdicts for word in phrase.split())
 
     def _written(self, prefix: str, phrases: Sequence[str]) -> str:
         words = ", ".join(self._cased(self._shown[phrase]) for phrase in phrases)

@@ -16,7 +16,7 @@ import yaml
 
 from patient_feedback.errors import FeedbackError
 from patient_feedback.privacy import redaction
-from patient_feedback.privacy.entities import Entity, Rule
+from patient_feedback.privacy.entities import Entity, NumberRule, Rule
 from patient_feedback.privacy.redaction import PIECE_CHARACTERS, RedactedText, Redactor
 
 CASES = Path(__file__).parents[2] / "fixtures" / "redaction_cases.yml"
@@ -28,6 +28,17 @@ LANGUAGES = ("en", "sv")
 @pytest.fixture(scope="module")
 def redactor() -> Redactor:
     return Redactor()
+
+
+def test_rules_that_skip_texts_without_digits_could_find_nothing_there(cases: dict[str, Any]) -> None:
+    from patient_feedback.privacy.engine import RULES
+
+    sentences = [MARK.sub(r"\2", text) for listed in cases["with_identifiers"].values() for text in listed]
+    for rule in RULES:
+        if isinstance(rule, NumberRule):
+            for text in sentences:
+                assert rule.pattern.search(re.sub(r"\d", "x", text)) is None
+                assert rule.pattern.search(re.sub(r"\d", "", text)) is None
 
 
 @pytest.fixture(scope="module")

@@ -39,3 +39,26 @@ def test_general_themes_of_the_same_words_get_labels_of_their_own() -> None:
 
 def test_theme_without_any_word_is_called_other() -> None:
     assert labels(["12345"] * 4, PARKING)[0] == "Other"
+
+
+def test_word_names_only_the_theme_that_it_says_most_of() -> None:
+    waiting, phoning, _ = labels(
+        ["Long wait in clinic", "The wait, corridor"] * 6,
+        ["Phone, wait", "Phone engaged", "Phone number engaged", "Phone wait, engaged"] * 3,
+        ["Noise at night"] * 12,
+    )
+    assert "wait" in waiting.lower()
+    assert "wait" not in phoning.lower()
+
+
+def test_keywords_leave_praise_out_where_enough_subjects_are_left() -> None:
+    food = [
+        "Lovely breakfast, lunch",
+        "Lovely dinner, menu",
+        "Lovely pudding, breakfast",
+        "Lunch, menu, dinner",
+    ]
+    texts = [*food * 6, *["Noise at night"] * 24]
+    [name, _] = name_themes(texts, [np.arange(24), np.arange(24, 48)], ("en",))
+    assert {"breakfast", "lunch", "dinner", "menu"} <= set(name.keywords)
+    assert "lovely" not in name.keywords

@@ -48,3 +48,8 @@ def test_swedish_stop_words_are_left_out_of_swedish_names() -> None:
 )
 def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
     assert stem(one) == stem(other)
+
+
+def test_marks_that_a_source_left_are_no_words() -> None:
+    phrases = content_phrases("Parking [word unreadable] barrier [comment moved to Q3]", ("en",))
+    assert phrases == {"parking", "barrier"}
