@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from patient_feedback.language.measures import with_interval
 
 RESAMPLES = 1_000
+FEWEST_RUNS = 5
 OVER_GROUPS = "95 % bootstrap over groups of comments with the same words"
-OVER_RUNS = "95 % bootstrap over runs"
+OVER_RUNS = "95 % bootstrap over runs, of fewer than five the smallest and the largest"
 OVER_REPEATS = "median of repeats, with the smallest and the largest"
 
 
@@ -32,8 +33,10 @@ def over_groups(
 
 
 def over_runs(values: Sequence[float]) -> Value:
-    """Return the mean of one figure of several runs (seeds, folds), which are drawn again."""
+    """Return the mean of one figure of several runs (seeds, folds), which are drawn again where there are enough."""
     runs = np.asarray(values, np.float64)
+    if len(runs) < FEWEST_RUNS:
+        return Value(float(runs.mean()), float(runs.min()), float(runs.max()))
     draw = np.random.default_rng(7).integers(0, len(runs), (RESAMPLES, len(runs)))
     low, high = np.quantile(runs[draw].mean(axis=1), [0.025, 0.975])
     return Value(float(runs.mean()), float(low), float(high))

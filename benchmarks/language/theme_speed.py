@@ -44,7 +44,9 @@ def _against_peers(bench: Workbench, size: int) -> Row:
     texts = tuple(bench.comments.texts[i] for i in distinct)
     own_texts, own_vectors = inflated(texts, bench.shipped_vectors[distinct], size, seed=size)
     _, base_vectors = inflated(texts, bench.base_vectors[distinct], size, seed=size)
-    sides: dict[str, Any] = {OURS: lambda: ours(own_texts, own_vectors, bench.shipped_readers)}
+    sides: dict[str, Any] = {
+        OURS: lambda: ours(own_texts, own_vectors, bench.shipped_readers, bench.settings.threads)
+    }
     reasons = {}
     for name, packages in ((BERTOPIC, ("bertopic", "umap")), (UMAP_KMEANS, ("umap",))):
         if reason := theme_peers.missing(*packages):

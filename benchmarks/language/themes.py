@@ -88,8 +88,10 @@ def measure(bench: Workbench) -> PartResult:
     return PartResult(tuple(rows), (_sizes(methods, trusts),))
 
 
-def ours(texts: Sequence[str], vectors: NDArray[np.float32], readers: TopicReaders | None) -> FoundThemes:
-    model = fit_themes(texts, vectors, **fit_arguments(readers))
+def ours(
+    texts: Sequence[str], vectors: NDArray[np.float32], readers: TopicReaders | None, threads: int = 1
+) -> FoundThemes:
+    model = fit_themes(texts, vectors, threads=threads, **fit_arguments(readers))
     return FoundThemes(assign_themes(texts, vectors, model.centres).themes, model.keywords, model)
 
 

@@ -40,6 +40,15 @@ def test_text_embedded_alone_or_among_others_has_the_same_vector(encoder: Encode
     np.testing.assert_array_equal(encoder.encode(TEXTS[1:2])[0], together[1])
 
 
+@pytest.mark.parametrize("backend", ["packed-bfloat16", "packed-float32"])
+def test_many_texts_on_all_cores_have_the_vectors_of_each_alone(backend: str) -> None:
+    several = load_encoder(DEFAULT_ENCODER, threads=2, backend=backend)
+    texts = [f"{'The staff were kind and ' * (number % 9)}room {number} was cold" for number in range(300)]
+    together = several.encode(texts)
+    for number in (0, 7, 150, 299):
+        np.testing.assert_array_equal(several.encode([texts[number]])[0], together[number])
+
+
 @pytest.fixture(scope="module")
 def published() -> SentenceTransformerEncoder:
     return load_encoder(DEFAULT_ENCODER, threads=2, adapter="none")

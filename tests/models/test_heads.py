@@ -18,6 +18,7 @@ from patient_feedback.language.sentiment import (
     with_known_answers,
 )
 from patient_feedback.language.topics import load_topic_model
+from patient_feedback.language.training import SENTIMENT_NUMBER, TOPICS_NUMBER
 
 GOOD = [
     "The staff were wonderful, kind and caring.",
@@ -133,9 +134,9 @@ def test_unknown_intent_is_refused(encoder: Encoder) -> None:
 
 def test_shipped_models_are_small_and_name_their_origin() -> None:
     assert sum(path.stat().st_size for path in (MODELS_DIR / "adapter").iterdir()) < 3_000_000
-    for name in ("sentiment", "topics"):
+    for name, number in (("sentiment", SENTIMENT_NUMBER), ("topics", TOPICS_NUMBER)):
         manifest = json.loads((MODELS_DIR / f"{name}.json").read_text(encoding="utf-8"))
-        assert manifest["version"] == f"{name}-2.0.0+{manifest['weights_sha256'][:8]}"
+        assert manifest["version"] == f"{name}-{number}+{manifest['weights_sha256'][:8]}"
         assert {"dataset", "file_sha256", "comment_count"} <= manifest["trained_on"].keys()
         assert manifest["figures"]["macro_f1"]["low"] < manifest["figures"]["macro_f1"]["high"]
 
@@ -169,5 +170,13 @@ def test_answers_without_a_subject_are_read_by_what_was_asked() -> None:
 
 def test_labelled_answers_outweigh_what_is_expected() -> None:
     texts, intents = ["None"] * 50, ["open"] * 50
-    assert int(np.argmax(known_answers([], [], np.array([]))["no_content|open"])) == 2
-    assert int(np.argmax(known_answers(texts, intents, np.full(50, 4))["no_content|open"])) == 4
+    assert int(np.argmax(known_answers([], [], np.array([]))["nothing|open"])) == 2
+    assert int(np.argmax(known_answers(texts, intents, np.full(50, 4))["nothing|open"])) == 4
+
+
+@pytest.mark.parametrize("text", ["N/A", "Don't know", "-", "as above"])
+def test_no_answer_is_neutral_whatever_people_who_said_nothing_meant(encoder: Encoder, text: str) -> None:
+    model = load_sentiment_model(encoder.version)
+    for intent in ("open", "what_was_good", "what_to_improve"):
+        [reading] = model.score(encoder.encode([text]), [intent], [text])
+        assert reading.label == "neutral"

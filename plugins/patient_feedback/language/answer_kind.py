@@ -14,7 +14,7 @@ from enum import StrEnum
 from patient_feedback.contract import QuestionIntent
 from patient_feedback.words import REDACTION_MARK, words
 
-READING_RULES_VERSION = "1"
+READING_RULES_VERSION = "2"
 """Goes up with any change of the rules: comments that were read by other rules are read again."""
 MIXED_SCORE = 0.5
 """A comment is mixed where one of its parts is read this good or better, and another this bad or worse."""
@@ -83,6 +83,9 @@ POLITE = _listed(
 )
 """Says nothing by itself; alone it is a comment like any other, as "thank you" is."""
 
+NOTHING_ALONE = "nothing"
+"""Of `answer_key`."""
+
 KIND_OF_PHRASE = {
     phrase: kind
     for kind, phrases in (
@@ -116,6 +119,16 @@ def answer_kind(text: str, question_intent: str) -> CommentReading:
     if "nothing" in kinds and asked_for_good:
         return CommentReading.NOTHING_WAS_GOOD
     return CommentReading.NO_CONTENT if kinds & {"nothing", "no_answer"} else CommentReading.CONTENT
+
+
+def answer_key(text: str, question_intent: str) -> str:
+    """Return the kind of answer as `kind|intent`, with "nothing" where it is not known what was asked apart as `nothing`.
+
+    "N/A" and "nothing" both have no content, but people who label feedback take them for two things.
+    """
+    kind = answer_kind(text, question_intent)
+    is_nothing = kind is CommentReading.NO_CONTENT and "nothing" in _kinds(words(text[:LONGEST_ANSWER]))
+    return f"{NOTHING_ALONE if is_nothing else kind}|{question_intent}"
 
 
 def comment_reading(text: str, question_intent: str, segment_scores: Sequence[float]) -> CommentReading:

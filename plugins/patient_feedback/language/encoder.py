@@ -364,6 +364,11 @@ def weights_sha256(folder: Path) -> str:
             f"{folder} holds no *.safetensors file: save the model's weights as safetensors "
             "(pickle is not read)."
         )
+    for path in folder.rglob("pytorch_model.bin"):
+        if not (path.parent / "model.safetensors").exists():
+            raise ModelError(
+                f"{path} is stored as pickle, which is not read: save the model's weights as safetensors."
+            )
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as stream:

@@ -7,8 +7,10 @@ import hashlib
 import io
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,10 @@ INTENT_OF_QUESTION = {
 }
 """Every other question is open."""
 LEVEL_COUNT = 5
+ROW_NUMBER = "row number"
+"""Added to each row, to name it in an error."""
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +81,21 @@ def read_labelled(path: Path) -> LabelledComments:
             "see docs/model_cards/sentiment.md."
         )
     topic_columns = [c for c in columns[columns.index(FIRST_TOPIC_COLUMN) :] if c not in NO_TOPIC_COLUMNS]
-    rows = [row for row in rows if row[TEXT_COLUMN].strip().lower() not in BLANK_TEXTS]
+    for line, row in enumerate(rows, start=1):
+        row[ROW_NUMBER] = str(line)
+    rows = [row for row in rows if (row[TEXT_COLUMN] or "").strip().lower() not in BLANK_TEXTS]
     texts = tuple(row[TEXT_COLUMN] for row in rows)
     return LabelledComments(
         sha256=hashlib.sha256(content).hexdigest(),
         texts=texts,
-        intents=tuple(_intent(row[QUESTION_COLUMN]) for row in rows),
+        intents=tuple(_intent(row[QUESTION_COLUMN] or "") for row in rows),
         groups=tuple(" ".join(words(text)) or text.strip() for text in texts),
-        levels=np.array([_level(row[SENTIMENT_COLUMN]) for row in rows], np.int64),
-        ratings=np.array([_level(row.get(RATING_COLUMN) or "") for row in rows], np.int64),
+        levels=np.array([_read(row, SENTIMENT_COLUMN, _level) for row in rows], np.int64),
+        ratings=np.array([_read(row, RATING_COLUMN, _level) for row in rows], np.int64),
         organisations=tuple((row.get(ORGANISATION_COLUMN) or "").strip() for row in rows),
         topic_slugs=tuple(topic_slug(column) for column in topic_columns),
         topics=np.array(
-            [[_flag(row[column]) for column in topic_columns] for row in rows], np.float32
+            [[_read(row, column, _flag) for column in topic_columns] for row in rows], np.float32
         ).reshape(len(rows), len(topic_columns)),
     )
 
@@ -102,6 +110,18 @@ def topic_slug(label: str) -> str:
 
 def _intent(question: str) -> str:
     return INTENT_OF_QUESTION.get(" ".join(question.split()).lower(), QuestionIntent.OPEN).value
+
+
+def _read(row: Mapping[str, str | None], column: str, read: Callable[[str], Number]) -> Number:
+    """Return a label of a row; FeedbackError, which never holds the value: a shifted row has a comment there."""
+    try:
+        return read(row.get(column) or "")
+    except ValueError:
+        pass
+    raise FeedbackError(
+        f"Row {row[ROW_NUMBER]} of the labelled file has no number in the column {column}: give a level 1 to "
+        f"{LEVEL_COUNT} or a flag 0 or 1, or leave it blank. A quote that is not closed shifts columns."
+    )
 
 
 def _level(value: str) -> int:

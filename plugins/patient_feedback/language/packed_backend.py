@@ -95,10 +95,8 @@ class PackedBackend:
 
         packs = self._packs(rows)
         threads = torch.get_num_threads()
-        if threads == 1 or len(packs) == 1:
-            yield from (self._computed(rows, positions) for positions in packs)
-            return
-        # A core with a matrix of its own waits for no other, as it does where all share each product.
+        # A core with a matrix of its own waits for no other, as it does where all share each product; and a
+        # product is computed by one thread, whether one text is read or a thousand.
         try:
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 awaited: deque[Future[_Computed]] = deque()

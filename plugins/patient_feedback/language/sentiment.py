@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patient_feedback.contract import SentimentLabel
-from patient_feedback.language.answer_kind import CommentReading, answer_kind
+from patient_feedback.language.answer_kind import NOTHING_ALONE, CommentReading, answer_key
 from patient_feedback.language.heads import INTENTS, MODELS_DIR, READING_DIGITS, Head, load_head
 
 HEAD_NAME = "sentiment"
@@ -20,6 +20,7 @@ LEVEL_SCORES = np.linspace(-1.0, 1.0, len(LEVELS))
 
 EXPECTED_LEVELS = {
     CommentReading.NO_CONTENT: (0.05, 0.05, 0.7, 0.1, 0.1),
+    NOTHING_ALONE: (0.05, 0.05, 0.7, 0.1, 0.1),
     CommentReading.NOTHING_TO_IMPROVE: (0.02, 0.03, 0.1, 0.15, 0.7),
     CommentReading.NOTHING_WAS_GOOD: (0.6, 0.2, 0.16, 0.02, 0.02),
 }
@@ -75,7 +76,7 @@ def known_answers(
         for intent in INTENTS
     }
     for text, intent, level in zip(texts, intents, levels, strict=True):
-        if level >= 0 and (key := f"{answer_kind(text, intent)}|{intent}") in counts:
+        if level >= 0 and (key := answer_key(text, intent)) in counts:
             counts[key][level] += 1.0
     return {key: np.round(count / count.sum(), READING_DIGITS).tolist() for key, count in counts.items()}
 
@@ -89,7 +90,7 @@ def with_known_answers(
     """Return the logits with those of answers without a subject put in place, shape (texts, 5)."""
     read = logits.copy()
     for row, (text, intent) in enumerate(zip(texts, intents, strict=True)):
-        share = shares.get(f"{answer_kind(text, intent)}|{intent}")
+        share = shares.get(answer_key(text, intent))
         if share is not None:
             read[row] = np.log(np.maximum(share, 1e-4))
     return read

@@ -35,7 +35,7 @@ from patient_feedback.settings import DEFAULT_ENCODER
 if TYPE_CHECKING:
     from patient_feedback.language.encoder import Encoder
 
-SENTIMENT_NUMBER = "2.0.0"
+SENTIMENT_NUMBER = "2.0.1"
 TOPICS_NUMBER = "2.0.0"
 ADAPTER_NAME = "feedback-1.0.0"
 ADAPTER_FOLDER = "adapter"

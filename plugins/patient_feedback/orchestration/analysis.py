@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from patient_feedback.checks.queries import ParameterValue
+from patient_feedback.errors import FeedbackError, ModelError
 from patient_feedback.language.answer_kind import comment_reading
 from patient_feedback.language.segments import Span, split_segments, without_context
 from patient_feedback.orchestration.analysis_rows import (
@@ -369,7 +370,7 @@ def _load_readers(settings: Settings, versions: AnalysisVersions) -> _Readers:
     def encoder() -> Encoder:
         return load_encoder(settings.encoder_name, settings.worker_threads)
 
-    return _Readers(
+    readers = _Readers(
         sentiment=load_sentiment_reader(versions.encoder, encoder),
         topics=[
             load_topic_reader(versions.encoder, encoder),
@@ -379,6 +380,14 @@ def _load_readers(settings: Settings, versions: AnalysisVersions) -> _Readers:
             ),
         ],
     )
+    loaded = [readers.sentiment.version, *(reader.version for reader in readers.topics)]
+    wanted = [versions.sentiment, *versions.topic_models]
+    if loaded != wanted:
+        raise ModelError(
+            f"The models or taxonomies changed while the task ran: loaded {', '.join(loaded)}, expected "
+            f"{', '.join(wanted)}. Start the run again, so that every task works with the same ones."
+        )
+    return readers
 
 
 def _several(spans: list[Span]) -> list[Span]:
@@ -394,11 +403,15 @@ def _in_chunks(
     partition: Partition,
     process: Callable[[psycopg.Connection, list[tuple]], object],
 ) -> int:
-    """Process what the statement still finds, one committed chunk after another, in the order of the hashes."""
+    """Process what the statement still finds, one committed chunk after another, in the order of the hashes.
+
+    Raises FeedbackError where processing a chunk did not take it off what is left.
+    """
     from pgvector.psycopg import register_vector
 
     query = named_statements(STATEMENTS)[statement]
     count, after = 0, partition.start
+    keys: list[tuple] = []
     while True:
         with connect(settings, stage) as connection:
             register_vector(connection)
@@ -407,6 +420,11 @@ def _in_chunks(
             ).fetchall()
             if not rows:
                 return count
+            if keys == (keys := [row[:2] for row in rows]):
+                raise FeedbackError(
+                    f"{stage} read {len(rows)} texts, and they are still to be read: models or taxonomies "
+                    "changed meanwhile. Start the run again."
+                )
             process(connection, rows)
             count += len(rows)
             after = rows[-1][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -103,7 +104,14 @@ def fit_themes(
                 counts.row_count = current.theme_count
                 return
         sample = _sample(connection, versions.encoder)
-        theme_set_id = stable_id(sample.sha256, versions.encoder, THEME_MODEL_VERSION, versions.topics)
+        parameters = ThemeSettings(languages=versions.languages)
+        theme_set_id = stable_id(
+            sample.sha256,
+            versions.encoder,
+            THEME_MODEL_VERSION,
+            versions.topics,
+            json.dumps(asdict(parameters)),
+        )
         if current is not None and current.theme_set_id == theme_set_id:
             _note_population(connection, theme_set_id, population_count)
             counts.row_count = current.theme_count
@@ -112,7 +120,7 @@ def fit_themes(
         if _put_back_in_force(connection, theme_set_id, population_count):
             details = {"is_earlier_set": True}
         else:
-            model = _fit(settings, versions, sample, ThemeSettings())
+            model = _fit(settings, versions, sample, parameters)
             _write_theme_set(
                 connection,
                 theme_set_id,
@@ -120,7 +128,7 @@ def fit_themes(
                 current,
                 sample,
                 model,
-                {**asdict(ThemeSettings()), "population_count": population_count},
+                {**asdict(parameters), "population_count": population_count},
                 counts,
             )
             details = dict(counts.counts)
@@ -285,7 +293,7 @@ def _fit(
     topics = trained_topic_model(versions.encoder) if versions.topics else None
     readers = topics.linear_readers() if topics else None
     if topics is None or readers is None:
-        return fit(sample.texts, sample.vectors, parameters)
+        return fit(sample.texts, sample.vectors, parameters, threads=settings.worker_threads)
     weights, offsets = readers
     return fit(
         sample.texts,
@@ -294,6 +302,7 @@ def _fit(
         topic_weights=weights,
         topic_offsets=offsets,
         topic_labels=_topic_labels(settings, topics.topic_slugs),
+        threads=settings.worker_threads,
     )
 
 

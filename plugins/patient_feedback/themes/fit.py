@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from patient_feedback.themes.content import is_contentless
 from patient_feedback.themes.naming import LabelProposer, name_themes
 from patient_feedback.themes.space import ThemeSpace, theme_space, unit
 
-THEME_MODEL_VERSION = "anchored-2.0.1"
+THEME_MODEL_VERSION = "anchored-2.0.2"
 """Changes whenever the same sample would give other themes."""
 READABLE_LENGTH = (25, 300)
 """Characters of an exemplar that a person takes in at a glance."""
@@ -132,14 +131,15 @@ def fit_themes(
     topic_offsets: NDArray[np.float32] | None = None,
     topic_labels: Sequence[str] | None = None,
     propose_label: LabelProposer | None = None,
+    threads: int = 1,
 ) -> ThemeModel:
     """Return the themes of a sample of distinct redacted texts; none where too few of them have a subject.
 
     `embeddings` has shape (texts, dimensions), unit length. `topic_weights` (dimensions, topics) and
     `topic_offsets` (topics,) are the linear topic readers of the encoder that made them, on the
     scale of log odds; `topic_labels` are their names. Nothing is drawn by chance: the result does not
-    depend on a seed, on the order of the texts, or on the number of processors. Raises ValueError
-    where shapes differ.
+    depend on a seed, on the order of the texts, or on the number of processors; `threads` divide the
+    themes into subthemes side by side. Raises ValueError where shapes differ.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -166,6 +166,7 @@ def fit_themes(
             settings,
             topic_labels,
             propose_label,
+            threads,
         )
 
 
@@ -178,6 +179,7 @@ def _fit(
     settings: ThemeSettings,
     topic_labels: Sequence[str] | None,
     propose_label: LabelProposer | None,
+    threads: int,
 ) -> ThemeModel:
     vectors, readings = unit(embeddings.astype(np.float64)), space.read(embeddings)
     groups, criterion = _find_groups(vectors, readings, settings)
@@ -186,7 +188,7 @@ def _fit(
     centroids = centres_of(placed, [group.members for group in groups]).astype(np.float32)
     nearest, best = similarities.argmax(axis=1), similarities.max(axis=1)
     members = [np.flatnonzero(nearest == theme) for theme in range(len(groups))]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         finer = list(pool.map(lambda own: _subtheme_members(vectors, own, len(texts), settings), members))
     finer_centroids = [centres_of(vectors, one) for one in finer]
     ranked = [_exemplars(texts, vectors, own, best[own], settings.exemplar_count) for own in members]

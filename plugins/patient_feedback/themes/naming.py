@@ -24,7 +24,7 @@ TOPIC_LABEL_PHRASES = 2
 MINIMUM_SHARE = 0.02
 """A keyword stands in at least this share of the theme's members ..."""
 MINIMUM_MEMBERS = 2
-"""... and in at least this many of them, once the theme has more than three."""
+"""... and in at least this many of them: what one comment alone says names nothing."""
 WEAK_SCORE = 0.3
 """A phrase that scores below this share of the theme's best one stays out of the label."""
 PHRASE_FACTOR = (1.0, 1.4, 1.6)
@@ -36,7 +36,7 @@ VERDICT_PHRASES = 2
 GENERAL_PREFIX = "General: "
 """... and says so at the start of its label; any other theme's label leaves verdicts out."""
 NAMED_MEMBERS = 200
-"""A theme's words are counted in at most this many of its members, evenly spaced: more change no name, but take time."""
+"""Words of a theme, or of a subtheme, are counted in at most this many members, evenly spaced: more take time."""
 WITHOUT_WORDS = "Other"
 
 Scored = list[tuple[str, float]]
@@ -78,11 +78,9 @@ def name_themes(
     it is in the whole; for a subtheme the whole is its theme. Forms of one word ("wait", "waiting")
     count as one and are shown in their most frequent form.
     """
-    members = [own[:: max(1, -(-len(own) // NAMED_MEMBERS))] for own in members]
-    read = np.sort(np.concatenate([np.zeros(0, np.intp), *members]))
-    is_read = np.zeros(len(texts), bool)
-    is_read[read] = True
-    finer = [[part[is_read[part]] for part in parts] for parts in subthemes or [()] * len(members)]
+    members = [_evenly(own) for own in members]
+    finer = [[_evenly(part) for part in parts] for parts in subthemes or [()] * len(members)]
+    read = np.unique(np.concatenate([np.zeros(0, np.intp), *members, *chain.from_iterable(finer)]))
     phrases, shown = _phrases(texts, read.tolist(), languages)
     verdicts = verdict_stems(languages)
     counted = [_counted(phrases, own) for own in members]
@@ -219,6 +217,10 @@ class _Labels:
         return " ".join(word.upper() if word in self._in_capitals else word for word in phrase.split())
 
 
+def _evenly(members: NDArray[np.intp]) -> NDArray[np.intp]:
+    return members[:: max(1, -(-len(members) // NAMED_MEMBERS))]
+
+
 def _phrases(
     texts: Sequence[str], read: Iterable[int], languages: tuple[str, ...]
 ) -> tuple[dict[int, tuple[str, ...]], dict[str, str]]:
@@ -247,7 +249,7 @@ def _counted(phrases: Mapping[int, tuple[str, ...]], members: Iterable[int]) -> 
 
 def _ranked(inside: Counter[str], overall: Counter[str], size: int, total: int) -> Scored:
     """Return the candidates for keywords: (stemmed phrase, score), best first, no phrase within another."""
-    minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size)) if size > MINIMUM_MEMBERS + 1 else 1
+    minimum = max(MINIMUM_MEMBERS, math.ceil(MINIMUM_SHARE * size))
     scores: dict[str, float] = {}
     for phrase, count in inside.items():
         if count < minimum:

@@ -186,7 +186,9 @@ def registry(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = Registry(warehouse)
     own_fit = themes._fit
     monkeypatch.setattr(
-        themes, "versions_in_force", lambda settings: SimpleNamespace(encoder=made.encoder, topics="")
+        themes,
+        "versions_in_force",
+        lambda settings: SimpleNamespace(encoder=made.encoder, topics="", languages=("en",)),
     )
     monkeypatch.setattr(themes, "has_deliveries_under_way", lambda settings: False)
     monkeypatch.setattr(

@@ -14,7 +14,9 @@ from patient_feedback.warehouse.connection import connect
 
 def test_same_texts_and_encoder_as_an_earlier_set_put_it_back_in_force(warehouse, monkeypatch):
     monkeypatch.setattr(
-        themes, "versions_in_force", lambda settings: SimpleNamespace(encoder="first", topics="")
+        themes,
+        "versions_in_force",
+        lambda settings: SimpleNamespace(encoder="first", topics="", languages=("en",)),
     )
     monkeypatch.setattr(themes, "has_deliveries_under_way", lambda settings: False)
     sample_sha256 = hashlib.sha256(b"").hexdigest()

@@ -41,6 +41,21 @@ def test_theme_without_any_word_is_called_other() -> None:
     assert labels(["12345"] * 4, PARKING)[0] == "Other"
 
 
+def test_small_subtheme_of_a_large_theme_is_named_by_its_own_comments() -> None:
+    texts = [*["Long wait in the corridor"] * 2_000, *["Wait, broken lift"] * 15, *["Noise at night"] * 500]
+    waiting, lift = np.arange(2_015), np.arange(2_000, 2_015)
+    name, _ = name_themes(
+        texts, [waiting, np.arange(2_015, 2_515)], ("en",), subthemes=[[np.arange(2_000), lift], []]
+    )
+    assert "lift" in name.subthemes[1].label.lower()
+
+
+def test_what_one_comment_alone_says_names_nothing() -> None:
+    members = ["Priya helped", "Barrier broken", "Barrier open"]
+    [name, _] = name_themes([*members, *["Noise"] * 9], [np.arange(3), np.arange(3, 12)], ("en",))
+    assert name.keywords == ("barrier",)
+
+
 def test_word_names_only_the_theme_that_it_says_most_of() -> None:
     waiting, phoning, _ = labels(
         ["Long wait in clinic", "The wait, corridor"] * 6,
