@@ -105,13 +105,7 @@ def fit_themes(
                 return
         sample = _sample(connection, versions.encoder)
         parameters = ThemeSettings(languages=versions.languages)
-        theme_set_id = stable_id(
-            sample.sha256,
-            versions.encoder,
-            THEME_MODEL_VERSION,
-            versions.topics,
-            json.dumps(asdict(parameters)),
-        )
+        theme_set_id = theme_set_id_of(sample.sha256, versions, parameters)
         if current is not None and current.theme_set_id == theme_set_id:
             _note_population(connection, theme_set_id, population_count)
             counts.row_count = current.theme_count
@@ -228,6 +222,15 @@ def _population_count(connection: psycopg.Connection, encoder_version: str) -> i
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def theme_set_id_of(sample_sha256: str, versions: AnalysisVersions, parameters: ThemeSettings) -> str:
+    """Return the id of the set that all that a fit depends on gives."""
+    from patient_feedback.themes.fit import THEME_MODEL_VERSION
+
+    return stable_id(
+        sample_sha256, versions.encoder, THEME_MODEL_VERSION, versions.topics, json.dumps(asdict(parameters))
+    )
 
 
 def _sample(connection: psycopg.Connection, encoder_version: str) -> Sample:

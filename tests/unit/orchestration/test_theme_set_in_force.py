@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 from types import SimpleNamespace
 
-from patient_feedback.contract import stable_id
 from patient_feedback.orchestration import themes
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
-from patient_feedback.themes.fit import THEME_MODEL_VERSION
+from patient_feedback.themes.fit import ThemeSettings
 from patient_feedback.warehouse.connection import connect
 
 
 def test_same_texts_and_encoder_as_an_earlier_set_put_it_back_in_force(warehouse, monkeypatch):
-    monkeypatch.setattr(
-        themes,
-        "versions_in_force",
-        lambda settings: SimpleNamespace(encoder="first", topics="", languages=("en",)),
-    )
+    versions = SimpleNamespace(encoder="first", topics="", languages=("en",))
+    monkeypatch.setattr(themes, "versions_in_force", lambda settings: versions)
     monkeypatch.setattr(themes, "has_deliveries_under_way", lambda settings: False)
     sample_sha256 = hashlib.sha256(b"").hexdigest()
-    earlier = stable_id(sample_sha256, "first", THEME_MODEL_VERSION, "")
+    earlier = themes.theme_set_id_of(sample_sha256, versions, ThemeSettings(languages=("en",)))
     with connect(warehouse, "test") as connection:
         for theme_set_id, encoder, previous, is_current in (
             (earlier, "first", None, False),
