@@ -95,9 +95,10 @@ def name_themes(
     candidates: dict[tuple[int, ...], Scored] = {}
     for i, parts in enumerate(finer):
         candidates[i,] = _ranked(counted[i], overall, len(members[i]), total)
+        whole = np.unique(np.concatenate([members[i], *parts]))
+        around = _counted(phrases, whole) if parts else Counter()
         for part, own in enumerate(parts):
-            inside = _counted(phrases, own)
-            candidates[i, part] = _ranked(inside, counted[i], len(own), len(members[i]))
+            candidates[i, part] = _ranked(_counted(phrases, own), around, len(own), len(whole))
     holders = _holders(phrases, {phrase for scored in candidates.values() for phrase, _ in scored})
     ranked = {
         theme: _coherent(_telling(scored, verdicts), holders, len(read))
