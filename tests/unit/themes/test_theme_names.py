@@ -42,10 +42,10 @@ def test_theme_without_any_word_is_called_other() -> None:
 
 
 def test_small_subtheme_of_a_large_theme_is_named_by_its_own_comments() -> None:
-    texts = [*["Long wait in the corridor"] * 2_000, *["Wait, broken lift"] * 5, *["Noise at night"] * 500]
-    waiting, lift = np.arange(2_005), np.arange(2_000, 2_005)
+    texts = [*["Long wait in the corridor"] * 2_003, *["Wait, broken lift"] * 5, *["Noise at night"] * 500]
+    waiting, lift = np.arange(2_008), np.arange(2_003, 2_008)
     name, _ = name_themes(
-        texts, [waiting, np.arange(2_005, 2_505)], ("en",), subthemes=[[np.arange(2_000), lift], []]
+        texts, [waiting, np.arange(2_008, 2_508)], ("en",), subthemes=[[np.arange(2_003), lift], []]
     )
     assert "lift" in name.subthemes[1].label.lower()
 
