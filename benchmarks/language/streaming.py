@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from benchmarks.language.inflated import inflated
 from benchmarks.language.machine import peak_memory_mb
 from benchmarks.language.readings import TopicReaders, fit_arguments
+from patient_feedback.orchestration.themes import SAMPLE_LIMIT
 from patient_feedback.themes.assign import assign_themes
 from patient_feedback.themes.fit import fit_themes
-from patient_feedback.themes.sample import SAMPLE_LIMIT, sample_texts
 
 CHUNK = 10_000
 WARM_UP = 50
@@ -74,8 +74,8 @@ def run(material: Material, count: int) -> dict[str, float | None]:
     for texts, vectors in material.stream(count):
         started = time.perf_counter()
         hashes = kept_hashes + [hashlib.sha256(text.encode()).hexdigest() for text in texts]
-        # The sample of a sample and a chunk is the sample of all so far: the smallest hashes.
-        chosen = sample_texts(hashes, SAMPLE_LIMIT)
+        # The smallest hashes, as the pipeline has PostgreSQL draw them: a sample of a sample and a chunk is one of all.
+        chosen = sorted(range(len(hashes)), key=hashes.__getitem__)[:SAMPLE_LIMIT]
         joined_texts = kept_texts + texts
         kept_hashes = [hashes[i] for i in chosen]
         kept_texts = [joined_texts[i] for i in chosen]

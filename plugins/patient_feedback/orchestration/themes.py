@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from patient_feedback.contract import stable_id
 from patient_feedback.orchestration.analysis import AnalysisVersions, versions_in_force
 from patient_feedback.orchestration.pending import has_deliveries_under_way
+from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.orchestration.theme_drift import has_proposed_refit, measure_set_drift
 from patient_feedback.orchestration.theme_reading import read_unread_texts
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from patient_feedback.themes.fit import ThemeModel, ThemeSettings
 
+STATEMENTS = Path(__file__).with_name("themes.sql")
+SAMPLE_LIMIT = 20_000
 REFIT_GROWTH_SHARE = 0.2
 """A set is fitted anew when the texts have grown by this share since it was fitted."""
 
@@ -103,7 +106,7 @@ def fit_themes(
             if is_in_force and not _is_refit_due(connection, current, population_count, refit_when):
                 counts.row_count = current.theme_count
                 return
-        sample = _sample(connection, versions.encoder)
+        sample = draw_sample(connection, versions.encoder)
         parameters = ThemeSettings(languages=versions.languages)
         theme_set_id = theme_set_id_of(sample.sha256, versions, parameters)
         if current is not None and current.theme_set_id == theme_set_id:
@@ -233,50 +236,17 @@ def theme_set_id_of(sample_sha256: str, versions: AnalysisVersions, parameters: 
     )
 
 
-def _sample(connection: psycopg.Connection, encoder_version: str) -> Sample:
-    """Return the texts to fit on: a proportional draw by source, service and quarter, the same for the same texts."""
+def draw_sample(connection: psycopg.Connection, encoder_version: str, limit: int = SAMPLE_LIMIT) -> Sample:
+    """Return at most `limit` texts to fit on, in the order of their hashes: a proportional draw by stratum.
+
+    A stratum is a source, service and quarter; each gets its share, and at least one text while `limit`
+    allows. The hash decides, so the draw depends on the texts alone, and a text that is added pushes
+    out at most one other. PostgreSQL draws: memory here does not grow with the texts.
+    """
     import numpy as np
 
-    from patient_feedback.themes.sample import sample_texts
-
-    hashes, strata = [], []
-    # A cursor on the server: hashes of a million texts pass by, their rows are never all in memory.
-    with connection.cursor("theme_strata") as cursor:
-        cursor.itersize = 50_000
-        cursor.execute(
-            """
-            select
-                embedding.text_sha256,
-                min(concat_ws(
-                    '|',
-                    comment.source_slug,
-                    response.service_slug,
-                    date_trunc('quarter', response.submitted_on)::date
-                ))
-            from analysis.embedding
-            inner join feedback.comment using (text_sha256)
-            inner join feedback.response using (response_id)
-            where embedding.encoder_version = %s
-            group by embedding.text_sha256
-            order by embedding.text_sha256
-            """,
-            (encoder_version,),
-        )
-        for sha256, stratum in cursor:
-            hashes.append(sha256)
-            strata.append(sys.intern(stratum))
-    chosen = [hashes[position] for position in sample_texts(hashes, strata=strata)]
     rows = connection.execute(
-        """
-        select embedding.text_sha256, comment.comment_text, embedding.embedding
-        from analysis.embedding
-        cross join lateral (
-            select comment_text from feedback.comment where comment.text_sha256 = embedding.text_sha256 limit 1
-        ) as comment
-        where embedding.encoder_version = %s and embedding.text_sha256 = any(%s)
-        order by embedding.text_sha256
-        """,
-        (encoder_version, chosen),
+        named_statements(STATEMENTS)["sample_texts"], {"encoder": encoder_version, "limit": limit}
     ).fetchall()
     vectors = np.array([vector.to_numpy() for _, _, vector in rows], dtype=np.float32)
     return Sample(

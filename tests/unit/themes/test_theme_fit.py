@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from patient_feedback.themes.assign import UNASSIGNED, ThemeCentres, assign_themes
 from patient_feedback.themes.fit import ThemeModel, fit_themes
-from patient_feedback.themes.sample import sample_texts
 
 SUBJECTS = {
     "waiting": "The waiting time for the appointment was {}",
@@ -228,20 +227,3 @@ def test_thirty_texts_give_few_themes_and_identical_vectors_do_not_break_the_fit
     texts, vectors = comments(6)
     assert 1 <= len(fit_themes(texts, vectors).labels) <= 5
     assert len(fit_themes(texts, np.tile(vectors[:1], (30, 1))).labels) == 1
-
-
-def test_sample_is_bounded_and_independent_of_order() -> None:
-    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(500)]
-    chosen = {hashes[i] for i in sample_texts(hashes, 100)}
-    assert len(chosen) == 100
-    assert {hashes[::-1][i] for i in sample_texts(hashes[::-1], 100)} == chosen
-    assert len(sample_texts(hashes, 1_000)) == 500
-
-
-def test_stratified_sample_keeps_proportions_and_the_smallest_stratum() -> None:
-    hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(1_000)]
-    strata = ["large"] * 800 + ["middle"] * 198 + ["small"] * 2
-    drawn = [strata[i] for i in sample_texts(hashes, 100, strata)]
-    assert len(drawn) == 100
-    assert 78 <= drawn.count("large") <= 81
-    assert drawn.count("small") >= 1
