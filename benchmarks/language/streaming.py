@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.language.inflated import inflated
 from benchmarks.language.machine import peak_memory_mb
 from benchmarks.language.readings import TopicReaders, fit_arguments
-from patient_feedback.orchestration.themes import SAMPLE_LIMIT
+from patient_feedback.themes import SAMPLE_LIMIT
 from patient_feedback.themes.assign import assign_themes
 from patient_feedback.themes.fit import fit_themes
 

@@ -23,6 +23,7 @@ from patient_feedback.orchestration.theme_drift import has_proposed_refit, measu
 from patient_feedback.orchestration.theme_reading import read_unread_texts
 from patient_feedback.orchestration.theme_registry import register_themes, settle_themes, write_themes
 from patient_feedback.settings import Settings
+from patient_feedback.themes import SAMPLE_LIMIT
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from patient_feedback.themes.fit import ThemeModel, ThemeSettings
 
 STATEMENTS = Path(__file__).with_name("themes.sql")
-SAMPLE_LIMIT = 20_000
 REFIT_GROWTH_SHARE = 0.2
 """A set is fitted anew when the texts have grown by this share since it was fitted."""
 

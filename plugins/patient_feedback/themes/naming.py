@@ -36,7 +36,8 @@ VERDICT_PHRASES = 2
 GENERAL_PREFIX = "General: "
 """... and says so at the start of its label; any other theme's label leaves verdicts out."""
 NAMED_MEMBERS = 200
-"""Words of a theme, or of a subtheme, are counted in at most this many members, evenly spaced: more take time."""
+NAMED_SUBTHEME_MEMBERS = 100
+"""Words are counted in at most this many members of a theme or subtheme, evenly spaced: more take time."""
 WITHOUT_WORDS = "Other"
 
 Scored = list[tuple[str, float]]
@@ -78,8 +79,11 @@ def name_themes(
     it is in the whole; for a subtheme the whole is its theme. Forms of one word ("wait", "waiting")
     count as one and are shown in their most frequent form.
     """
-    members = [_evenly(own) for own in members]
-    finer = [[_evenly(part) for part in parts] for parts in subthemes or [()] * len(members)]
+    members = [_evenly(own, NAMED_MEMBERS) for own in members]
+    finer = [
+        [_evenly(part, NAMED_SUBTHEME_MEMBERS) for part in parts]
+        for parts in subthemes or [()] * len(members)
+    ]
     read = np.unique(np.concatenate([np.zeros(0, np.intp), *members, *chain.from_iterable(finer)]))
     phrases, shown = _phrases(texts, read.tolist(), languages)
     verdicts = verdict_stems(languages)
@@ -218,8 +222,8 @@ class _Labels:
         return " ".join(word.upper() if word in self._in_capitals else word for word in phrase.split())
 
 
-def _evenly(members: NDArray[np.intp]) -> NDArray[np.intp]:
-    return members[:: max(1, -(-len(members) // NAMED_MEMBERS))]
+def _evenly(members: NDArray[np.intp], limit: int) -> NDArray[np.intp]:
+    return members[:: max(1, -(-len(members) // limit))]
 
 
 def _phrases(
