@@ -65,7 +65,7 @@ def level_rows(
     ) -> Row:
         return Row(
             f"{prefix}_{name}",
-            f"{_folds(bench)}; temperature chosen on the other folds; {OVER_GROUPS}",
+            f"{bench.trainings}; temperature chosen on the other folds; {OVER_GROUPS}",
             len(rows),
             figure(read, ours),
             {n: of if isinstance(of, str) else figure(read, of) for n, of in peers.items()},
@@ -86,7 +86,7 @@ def level_rows(
     with_confidence = {name: of for name, of in peers.items() if name in (LR, LR_QUESTION)}
     calibration = Row(
         f"{prefix}_calibration_error",
-        f"{_folds(bench)}; mean gap between confidence and share right over ten bins; {OVER_GROUPS}",
+        f"{bench.trainings}; mean gap between confidence and share right over ten bins; {OVER_GROUPS}",
         len(rows),
         figure(_calibration, ours),
         {n: of if isinstance(of, str) else figure(_calibration, of) for n, of in with_confidence.items()},
@@ -98,10 +98,6 @@ def level_rows(
 
 def _calibration(truth: NDArray, probabilities: NDArray) -> float:
     return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
-
-
-def _folds(bench: Workbench) -> str:
-    return f"{bench.trainings}"
 
 
 def _peers(bench: Workbench) -> dict[str, LevelPeer | str]:

@@ -20,7 +20,7 @@ from benchmarks.language.workbench import Workbench
 from patient_feedback.language.answer_kind import comment_reading
 from patient_feedback.language.detection import detect_languages
 from patient_feedback.language.encoder import load_encoder
-from patient_feedback.language.segments import split_segments, without_context
+from patient_feedback.language.segments import several_segments, without_context
 from patient_feedback.language.sentiment import load_sentiment_model
 from patient_feedback.language.topics import load_topic_model
 from patient_feedback.privacy.redaction import Redactor
@@ -71,7 +71,7 @@ class Analysis:
         with self._timed("detect"):
             detect_languages(listed, [LANGUAGE] * len(listed))
         with self._timed("embed"):
-            spans = [cut if len(cut) > 1 else [] for cut in map(split_segments, listed)]
+            spans = [several_segments(text, LANGUAGE) for text in listed]
             vectors, parts = encoder.encode_spans(listed, spans)
             parts = without_context(parts, vectors[[i for i, cut in enumerate(spans) for _ in cut]])
             vectors, parts = (made.astype(np.float16).astype(np.float32) for made in (vectors, parts))

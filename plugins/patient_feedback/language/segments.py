@@ -115,6 +115,12 @@ def split_segments(text: str, language_code: str | None = "en") -> list[Span]:
     return spans if len(spans) > 1 else whole
 
 
+def several_segments(text: str, language_code: str | None = "en") -> list[Span]:
+    """Return the segments of a text that has several; one alone is the text and has its vector."""
+    spans = split_segments(text, language_code)
+    return spans if len(spans) > 1 else []
+
+
 def without_context(segments: NDArray[np.float32], wholes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return unit vectors of segments with most of what they share with their whole text taken out.
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from patient_feedback.checks.queries import ParameterValue
 from patient_feedback.errors import FeedbackError, ModelError
 from patient_feedback.language.answer_kind import comment_reading
-from patient_feedback.language.segments import Span, split_segments, without_context
+from patient_feedback.language.segments import several_segments, without_context
 from patient_feedback.orchestration.analysis_rows import (
     READING_RULES,
     SEGMENTATION_VERSION,
@@ -238,16 +238,16 @@ def embed_comments(settings: Settings, counts: TaskCounts, partition: Partition 
         nonlocal encoder, segment_count
         if encoder is None:  # loading the weights takes seconds: only where there is something to embed
             encoder = load_encoder(settings.encoder_name, settings.worker_threads)
-        spans = [_several(split_segments(text, language)) for _, text, language in rows]
+        hashes = [sha256 for sha256, *_ in rows]
+        spans = [several_segments(text, language) for _, text, language in rows]
         vectors, segment_vectors = encoder.encode_spans([text for _, text, _ in rows], spans)
         owners = [row for row, own in enumerate(spans) for _ in own]
         segment_vectors = without_context(segment_vectors, vectors[owners])
         # Of rules for cutting that were in force before; the themes of such texts are read again too.
         connection.execute(
             named_statements(STATEMENTS)["drop_segments"],
-            {"encoder": versions.encoder, "hashes": [sha256 for sha256, *_ in rows]},
+            {"encoder": versions.encoder, "hashes": hashes},
         )
-        hashes = [sha256 for sha256, *_ in rows]
         write_vectors(connection, versions.encoder, hashes, vectors, spans, segment_vectors)
         segment_count += len(segment_vectors)
 
@@ -388,11 +388,6 @@ def _load_readers(settings: Settings, versions: AnalysisVersions) -> _Readers:
             f"{', '.join(wanted)}. Start the run again, so that every task works with the same ones."
         )
     return readers
-
-
-def _several(spans: list[Span]) -> list[Span]:
-    """Return the spans of a text that has several; one alone is the text and has its vector."""
-    return spans if len(spans) > 1 else []
 
 
 def _in_chunks(

@@ -265,16 +265,14 @@ def _fit(
 
     topics = trained_topic_model(versions.encoder) if versions.topics else None
     readers = topics.linear_readers() if topics else None
-    if topics is None or readers is None:
-        return fit(sample.texts, sample.vectors, parameters, threads=settings.worker_threads)
-    weights, offsets = readers
+    weights, offsets = readers or (None, None)
     return fit(
         sample.texts,
         sample.vectors,
         parameters,
         topic_weights=weights,
         topic_offsets=offsets,
-        topic_labels=_topic_labels(settings, topics.topic_slugs),
+        topic_labels=_topic_labels(settings, topics.topic_slugs) if topics and readers else None,
         threads=settings.worker_threads,
     )
 

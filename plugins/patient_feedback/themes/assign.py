@@ -102,30 +102,25 @@ def assign_themes(
     if len(texts) != len(embeddings):
         raise ValueError(f"{len(texts)} texts but {len(embeddings)} vectors: give one vector for each text.")
     themes = np.full(len(texts), UNASSIGNED, np.int64)
-    confidences = np.zeros(len(texts), np.float64)
+    confidences = np.zeros(len(texts), np.float32)
     subthemes = np.full(len(texts), UNASSIGNED, np.int64)
-    if len(centres.centroids):
-        for start in range(0, len(texts), CHUNK):
-            part = slice(start, start + CHUNK)
-            themes[part], confidences[part] = _nearest(centres, embeddings[part])
-    has_subject = np.array([not is_contentless(text) for text in texts], dtype=bool)
-    confidences[~has_subject] = 0.0
-    themes[~has_subject | (confidences < centres.threshold)] = UNASSIGNED
-    for theme, finer in enumerate(centres.subtheme_centroids):
-        members = np.flatnonzero(themes == theme)
-        if len(finer) and len(members):
-            vectors = embeddings[members].astype(np.float64)
-            similarities = np.round(vectors @ finer.astype(np.float64).T, SIMILARITY_DIGITS)
-            subthemes[members] = similarities.argmax(axis=1)
-    return ThemeAssignments(themes, confidences.astype(np.float32), subthemes)
-
-
-def _nearest(
-    centres: ThemeCentres, embeddings: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    similarities = similarities_to(centres.centroids, centres.space.project(embeddings))
-    confidences = confidences_of(similarities, centres.floor, has_readers=centres.space.has_readers)
-    return similarities.argmax(axis=1), confidences
+    if len(centres.centroids) == 0:
+        return ThemeAssignments(themes, confidences, subthemes)
+    for start in range(0, len(texts), CHUNK):
+        part = slice(start, start + CHUNK)
+        vectors = embeddings[part].astype(np.float64)
+        has_subject = np.array([not is_contentless(text) for text in texts[part]], dtype=bool)
+        similarities = similarities_to(centres.centroids, centres.space.project(embeddings[part]))
+        nearest = similarities.argmax(axis=1)
+        confidence = confidences_of(similarities, centres.floor, has_readers=centres.space.has_readers)
+        confidence[~has_subject] = 0.0
+        nearest[~has_subject | (confidence < centres.threshold)] = UNASSIGNED
+        themes[part], confidences[part] = nearest, confidence
+        for theme, finer in enumerate(centres.subtheme_centroids):
+            members = np.flatnonzero(nearest == theme)
+            if len(finer) and len(members):
+                subthemes[start + members] = similarities_to(finer, vectors[members]).argmax(axis=1)
+    return ThemeAssignments(themes, confidences, subthemes)
 
 
 def similarities_to(centroids: NDArray[np.float32], placed: NDArray[np.float64]) -> NDArray[np.float64]:

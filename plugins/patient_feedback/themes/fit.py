@@ -184,8 +184,7 @@ def _fit(
     vectors, readings = unit(embeddings.astype(np.float64)), space.read(embeddings)
     groups, criterion = _find_groups(vectors, readings, settings)
     placed = space.place(embeddings, readings)
-    groups, similarities = _settle(placed, groups, settings.minimum_members)
-    centroids = centres_of(placed, [group.members for group in groups]).astype(np.float32)
+    groups, centroids, similarities = _settle(placed, groups, settings.minimum_members)
     nearest, best = similarities.argmax(axis=1), similarities.max(axis=1)
     members = [np.flatnonzero(nearest == theme) for theme in range(len(groups))]
     with ThreadPoolExecutor(threads) as pool:
@@ -279,8 +278,8 @@ def _find_groups(
 
 def _settle(
     placed: NDArray[np.float64], groups: list[_Group], minimum: int
-) -> tuple[list[_Group], NDArray[np.float64]]:
-    """Return the groups that are nearest to `minimum` texts or more, largest first, and every similarity.
+) -> tuple[list[_Group], NDArray[np.float32], NDArray[np.float64]]:
+    """Return the groups nearest to `minimum` texts or more, largest first, their centres, and every similarity.
 
     Centres are not moved towards what they attract: that gained nothing and cost stability.
     """
@@ -291,7 +290,7 @@ def _settle(
         smallest = int(sizes.argmin())
         if sizes[smallest] >= minimum or len(groups) == 1:
             order = np.argsort(-sizes, kind="stable")
-            return [groups[i] for i in order], similarities[:, order]
+            return [groups[i] for i in order], centroids[order], similarities[:, order]
         groups = groups[:smallest] + groups[smallest + 1 :]
 
 
@@ -307,7 +306,7 @@ def _subtheme_members(
     if not parts.any():
         return []
     groups = [_Group(np.flatnonzero(parts == part), None) for part in range(int(parts.max()) + 1)]
-    groups, similarities = _settle(vectors[members], groups, settings.minimum_members)
+    groups, _, similarities = _settle(vectors[members], groups, settings.minimum_members)
     nearest = similarities.argmax(axis=1)
     return [members[nearest == part] for part in range(len(groups))]
 

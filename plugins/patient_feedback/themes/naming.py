@@ -111,8 +111,8 @@ def name_themes(
     best = _best_scores(scored for theme, scored in candidates.items() if len(theme) == 1)
     # Themes before subthemes, and the larger first: of two with one label the first keeps it.
     for theme in sorted(ranked, key=lambda theme: (len(theme), -len(_members(theme, members, finer)), theme)):
-        listed = exemplars if len(theme) == 1 else finer_exemplars[theme[0]] if finer_exemplars else None
         is_theme = len(theme) == 1
+        listed = exemplars if is_theme else finer_exemplars[theme[0]] if finer_exemplars else None
         labels.give(
             theme,
             candidates[theme],
