@@ -39,6 +39,7 @@ class Material:
     readers: TopicReaders | None
 
     def keep(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         arrays: dict[str, Any] = {"vectors": self.vectors}
         if self.readers:
             arrays |= {"weights": self.readers.weights, "offsets": self.readers.offsets}

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,50 +15,44 @@ import numpy as np
 
 from benchmarks.language import theme_peers
 from benchmarks.language.figures import OVER_REPEATS, Value, over_repeats
-from benchmarks.language.inflated import HOW, inflated
-from benchmarks.language.machine import in_turn
+from benchmarks.language.inflated import HOW
 from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
 from benchmarks.language.streaming import Material
 from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS
-from benchmarks.language.themes import ours
+from benchmarks.language.themes import OURS
 from benchmarks.language.workbench import Workbench
 from patient_feedback.errors import FeedbackError
 from patient_feedback.settings import SOURCE_TREE
 
-OURS = "ours"
 GOAL_SIZE = 20_000
 MOST_REPEATS = 3
 
 
 def measure(bench: Workbench) -> PartResult:
-    rows = [_against_peers(bench, size) for size in bench.settings.theme_sizes]
-    if bench.settings.streamed_counts is None:
-        return PartResult(tuple(rows))
-    streamed, table = _streamed(bench, bench.settings.streamed_counts)
+    distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
+    texts = tuple(bench.comments.texts[i] for i in distinct)
+    with tempfile.TemporaryDirectory() as folder:
+        shipped, base = Path(folder, "shipped"), Path(folder, "base")
+        Material(texts, bench.shipped_vectors[distinct], bench.shipped_readers).keep(shipped)
+        Material(texts, bench.base_vectors[distinct], None).keep(base)
+        kept = {OURS: shipped, BERTOPIC: base, UMAP_KMEANS: base}
+        rows = [_against_peers(bench, kept, size) for size in bench.settings.theme_sizes]
+        if bench.settings.streamed_counts is None:
+            return PartResult(tuple(rows))
+        streamed, table = _streamed(bench, shipped, bench.settings.streamed_counts)
     return PartResult((*rows, *streamed), (table,))
 
 
-def _against_peers(bench: Workbench, size: int) -> Row:
-    distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
-    texts = tuple(bench.comments.texts[i] for i in distinct)
-    own_texts, own_vectors = inflated(texts, bench.shipped_vectors[distinct], size, seed=size)
-    _, base_vectors = inflated(texts, bench.base_vectors[distinct], size, seed=size)
-    sides: dict[str, Any] = {
-        OURS: lambda: ours(own_texts, own_vectors, bench.shipped_readers, bench.settings.threads)
-    }
+def _against_peers(bench: Workbench, kept: Mapping[str, Path], size: int) -> Row:
     reasons = {}
     for name, packages in ((BERTOPIC, ("bertopic", "umap")), (UMAP_KMEANS, ("umap",))):
         if reason := theme_peers.missing(*packages):
             reasons[name] = reason
-    if BERTOPIC not in reasons:
-        sides[BERTOPIC] = lambda: theme_peers.bertopic(own_texts, base_vectors, None)
-        # What is compiled or imported on first use is no part of what is compared.
-        theme_peers.bertopic(own_texts[:500], base_vectors[:500], None)
-    ours(own_texts[:500], own_vectors[:500], bench.shipped_readers)
-    if UMAP_KMEANS not in reasons:
-        sides[UMAP_KMEANS] = lambda: theme_peers.umap_kmeans(base_vectors, 1)
-    taken = in_turn(sides, min(bench.settings.repeats, MOST_REPEATS))
+    taken: dict[str, list[float]] = {name: [] for name in kept if name not in reasons}
+    for _ in range(min(bench.settings.repeats, MOST_REPEATS)):
+        for name, times in taken.items():
+            times.append(_printed("theme_timing", bench, kept[name], name, size, bench.settings.threads))
     peers: dict[str, Value | str] = {
         name: over_repeats(times) for name, times in taken.items() if name != OURS
     }
@@ -67,7 +61,8 @@ def _against_peers(bench: Workbench, size: int) -> Row:
         ratio = over_repeats([own / peer for own, peer in zip(taken[OURS], taken[BERTOPIC], strict=True)])
     return Row(
         f"themes_seconds_at_{size}",
-        f"fit and assign, embeddings given; {HOW}; {bench.settings.threads} threads, sides in turn; {OVER_REPEATS}",
+        f"fit and assign, embeddings given; {HOW}; {bench.settings.threads} threads, a process of its own for each "
+        f"timing, warmed up, sides in turn; {OVER_REPEATS}",
         size,
         over_repeats(taken[OURS]),
         peers | reasons,
@@ -79,13 +74,9 @@ def _against_peers(bench: Workbench, size: int) -> Row:
     )
 
 
-def _streamed(bench: Workbench, counts: tuple[int, int]) -> tuple[list[Row], Table]:
+def _streamed(bench: Workbench, kept: Path, counts: tuple[int, int]) -> tuple[list[Row], Table]:
     """Return whether time a comment and memory stay as they are when the comments are ten times as many."""
-    distinct = first_of_each(bench.comments.texts, np.arange(len(bench.comments.texts)))
-    texts = tuple(bench.comments.texts[i] for i in distinct)
-    with tempfile.TemporaryDirectory() as folder:
-        Material(texts, bench.shipped_vectors[distinct], bench.shipped_readers).keep(Path(folder))
-        few, many = (_stream(folder, count, bench.settings.threads) for count in counts)
+    few, many = (_printed("streaming", bench, kept, count) for count in counts)
     per_comment = few["assign_seconds"] / few["count"], many["assign_seconds"] / many["count"]
     slower = per_comment[1] / per_comment[0]
     # Only some systems say how much memory a process has held.
@@ -132,16 +123,16 @@ def _streamed(bench: Workbench, counts: tuple[int, int]) -> tuple[list[Row], Tab
     )
 
 
-def _stream(folder: str, count: int, threads: int) -> dict[str, Any]:
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.pathsep.join(sys.path)}
+def _printed(module: str, bench: Workbench, *arguments: object) -> Any:
+    """Return what a module of this package, run as a process of its own, prints as JSON."""
+    threads = {"OMP_NUM_THREADS": str(bench.settings.threads)}
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.language.streaming", folder, str(count)],
+        [sys.executable, "-m", f"benchmarks.language.{module}", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=SOURCE_TREE,
-        env=environment,
+        env=os.environ | threads | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     if done.returncode != 0:
-        raise FeedbackError(f"The streamed run of {count:,} comments failed: {done.stderr.strip()[-500:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        raise FeedbackError(f"{module} {arguments} failed: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])

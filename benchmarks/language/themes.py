@@ -7,7 +7,7 @@ theme count as one cluster, so that all methods are measured on the same comment
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -81,6 +81,7 @@ def measure(bench: Workbench) -> PartResult:
         *_agreement_rows(methods, trusts, "other trusts", 1.5),
         *_agreement_rows(methods, folds, "held-out folds", None),
         *_stability_rows(methods, alike),
+        _refit_row(methods, alike),
         _training_row(methods, trusts),
         _coherence_row(methods, trusts),
         *_naming_rows(methods, trusts),
@@ -89,9 +90,15 @@ def measure(bench: Workbench) -> PartResult:
 
 
 def ours(
-    texts: Sequence[str], vectors: NDArray[np.float32], readers: TopicReaders | None, threads: int = 1
+    texts: Sequence[str],
+    vectors: NDArray[np.float32],
+    readers: TopicReaders | None,
+    threads: int = 1,
+    previous_topics: Collection[int] = (),
 ) -> FoundThemes:
-    model = fit_themes(texts, vectors, threads=threads, **fit_arguments(readers))
+    model = fit_themes(
+        texts, vectors, threads=threads, previous_topics=previous_topics, **fit_arguments(readers)
+    )
     return FoundThemes(assign_themes(texts, vectors, model.centres).themes, model.keywords, model)
 
 
@@ -248,6 +255,25 @@ def _stability_rows(methods: Methods, cases: Sequence[Case]) -> list[Row]:
             "AMI of a fit on all with a fit on 90 %, on the comments of both",
         ),
     ]
+
+
+def _refit_row(methods: Methods, cases: Sequence[Case]) -> Row:
+    """As the pipeline fits: a set knows at which topics the set before was anchored."""
+    scores = []
+    for case in cases:
+        for seed in methods.bench.settings.peer_seeds:
+            part = _drawn(len(case.texts), KEPT_SHARE, seed)
+            before = methods.fit(OURS, case, seed, part)
+            kept = {topic for topic in before.model.topics if topic is not None}
+            refitted = ours(case.texts, case.vectors, case.readers, previous_topics=kept)
+            scores.append(mutual_information(refitted.assigned[part], before.assigned))
+    return Row(
+        "themes_stability_over_refits",
+        "ours alone: AMI of a fit on 90 % with a refit on all that knows the fit before, as the pipeline does it, on "
+        f"the comments of both; each trust by itself; {OVER_RUNS}",
+        sum(len(case.texts) for case in cases),
+        over_runs(scores),
+    )
 
 
 def _training_row(methods: Methods, cases: Sequence[Case]) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from patient_feedback.language.topics import TopicModel
     from patient_feedback.themes.fit import ThemeModel, ThemeSettings
 
 STATEMENTS = Path(__file__).with_name("themes.sql")
@@ -81,11 +82,13 @@ def fit_themes(
 ) -> None:
     """Fit a theme set where there is none in force or `refit_when` says so; else keep the current one.
 
-    The same texts always give the same set: its id is the hash of its sample and of the models' versions.
+    A set's id is the hash of its sample and of the models' versions: the same texts give the same set again. A
+    topic that is a theme of the set in force needs fewer texts to stay one.
     Skipped while a delivery is under way: themes of half a delivery would depend on the moment.
     """
     from pgvector.psycopg import register_vector
 
+    from patient_feedback.language.readers import trained_topic_model
     from patient_feedback.themes.fit import THEME_MODEL_VERSION, ThemeSettings
 
     versions = versions_in_force(settings)
@@ -117,7 +120,10 @@ def fit_themes(
         if _put_back_in_force(connection, theme_set_id, population_count):
             details = {"is_earlier_set": True}
         else:
-            model = _fit(settings, versions, sample, parameters)
+            topics = trained_topic_model(versions.encoder) if versions.topics else None
+            topic_slugs = topics.topic_slugs if topics else ()
+            previous_slugs = _anchored_topics(connection, current)
+            model = _fit(settings, topics, sample, parameters, previous_slugs)
             _write_theme_set(
                 connection,
                 theme_set_id,
@@ -125,7 +131,11 @@ def fit_themes(
                 current,
                 sample,
                 model,
-                {**asdict(parameters), "population_count": population_count},
+                {
+                    **asdict(parameters),
+                    "population_count": population_count,
+                    "anchored_topics": [topic_slugs[topic] for topic in model.topics if topic is not None],
+                },
                 counts,
             )
             details = dict(counts.counts)
@@ -256,23 +266,38 @@ def draw_sample(connection: psycopg.Connection, encoder_version: str, limit: int
     )
 
 
+def _anchored_topics(connection: psycopg.Connection, current: CurrentThemeSet | None) -> list[str]:
+    """Return the topics that the themes of the set in force are anchored at."""
+    if current is None:
+        return []
+    row = connection.execute(
+        "select parameters -> 'anchored_topics' from analysis.theme_set where theme_set_id = %s",
+        (current.theme_set_id,),
+    ).fetchone()
+    return row[0] if row and row[0] else []
+
+
 def _fit(
-    settings: Settings, versions: AnalysisVersions, sample: Sample, parameters: ThemeSettings
+    settings: Settings,
+    topics: TopicModel | None,
+    sample: Sample,
+    parameters: ThemeSettings,
+    previous_slugs: Collection[str],
 ) -> ThemeModel:
     """Fit with the topic readers of the encoder, where it has some: themes then lie where topics tell texts apart."""
-    from patient_feedback.language.readers import trained_topic_model
     from patient_feedback.themes.fit import fit_themes as fit
 
-    topics = trained_topic_model(versions.encoder) if versions.topics else None
     readers = topics.linear_readers() if topics else None
     weights, offsets = readers or (None, None)
+    slugs = topics.topic_slugs if topics and readers else ()
     return fit(
         sample.texts,
         sample.vectors,
         parameters,
         topic_weights=weights,
         topic_offsets=offsets,
-        topic_labels=_topic_labels(settings, topics.topic_slugs) if topics and readers else None,
+        topic_labels=_topic_labels(settings, slugs) if readers else None,
+        previous_topics=[slugs.index(slug) for slug in previous_slugs if slug in slugs],
         threads=settings.worker_threads,
     )
 

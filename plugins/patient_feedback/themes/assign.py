@@ -110,7 +110,7 @@ def assign_themes(
         part = slice(start, start + CHUNK)
         vectors = embeddings[part].astype(np.float64)
         has_subject = np.array([not is_contentless(text) for text in texts[part]], dtype=bool)
-        similarities = similarities_to(centres.centroids, centres.space.project(embeddings[part]))
+        similarities = similarities_to(centres.centroids, centres.space.project(vectors))
         nearest = similarities.argmax(axis=1)
         confidence = confidences_of(similarities, centres.floor, has_readers=centres.space.has_readers)
         confidence[~has_subject] = 0.0

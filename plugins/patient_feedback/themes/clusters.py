@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
 from itertools import count
 
 import numpy as np
@@ -18,15 +19,22 @@ SPLIT_DIMENSIONS = 20
 SPLIT_ROUNDS = 20
 
 
-def anchored_groups(readings: NDArray[np.float64], minimum: int) -> dict[int, NDArray[np.intp]]:
-    """Return the texts whose first topic is clear, for each topic that has `minimum` of them."""
+def anchored_groups(
+    readings: NDArray[np.float64], minimum: int, kept: Collection[int] = (), kept_minimum: int = 0
+) -> dict[int, NDArray[np.intp]]:
+    """Return the texts whose first topic is clear, for each topic that has `minimum` of them.
+
+    For the topics that are `kept`, `kept_minimum` is enough.
+    """
     if not readings.shape[1]:
         return {}
     first = readings.argmax(axis=1)
     is_clear = readings.max(axis=1) >= CLEAR_READING
     sizes = np.bincount(first[is_clear], minlength=readings.shape[1])
+    minima = np.full(len(sizes), minimum)
+    minima[list(kept)] = min(minimum, kept_minimum)
     return {
-        int(topic): np.flatnonzero(is_clear & (first == topic)) for topic in np.flatnonzero(sizes >= minimum)
+        int(topic): np.flatnonzero(is_clear & (first == topic)) for topic in np.flatnonzero(sizes >= minima)
     }
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 
-from patient_feedback.words import REDACTION_MARK, WORD, words
+from patient_feedback.words import REDACTION_MARK, WORD
 
 CLAUSE_END = re.compile(r"\[[^\[\]\n]{1,40}\]|[.,;:!?()\n\r/]+")
 """Marks in brackets too, whoever made them: [PERSON], [word unreadable]."""
@@ -86,7 +86,8 @@ SUFFIXES = (
 def is_contentless(text: str) -> bool:
     """Return whether a redacted text names no subject: blank, marks only, or such as "Nothing."."""
     # Most texts are settled by their first words: this is asked of every text of a pass.
-    for count, match in enumerate(WORD.finditer(REDACTION_MARK.sub(" ", text)), start=1):
+    unmarked = REDACTION_MARK.sub(" ", text) if "[" in text else text
+    for count, match in enumerate(WORD.finditer(unmarked), start=1):
         word = match[0].lower().replace("\u2019", "'")
         if count > CONTENTLESS_LIMIT or word not in CONTENTLESS_WORDS:
             return False
@@ -101,9 +102,9 @@ def content_phrases(text: str, languages: tuple[str, ...]) -> set[str]:
     """
     stop = _stop_words(languages)
     phrases: set[str] = set()
-    for clause in CLAUSE_END.split(text):
+    for clause in CLAUSE_END.split(text.lower().replace("\u2019", "'")):
         run: list[str] = []
-        for word in words(clause):
+        for word in WORD.findall(clause):
             if word in stop or "'" in word or (len(word) < 3 and word not in SHORT_SUBJECTS):
                 run = []
                 continue

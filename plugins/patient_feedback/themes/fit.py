@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +47,8 @@ class ThemeSettings:
     minimum_members: int = 3
     minimum_anchored_share: float = 0.005
     """A topic is a theme where this share of the texts speaks of it first and clearly."""
+    kept_anchored_share: float = 0.003
+    """A topic that was a theme of the set before stays one down to this share, so that none comes and goes by chance."""
     minimum_found_share: float = 0.02
     """A subject that no topic covers is a theme where this share of the texts lies together."""
     minimum_divided_share: float = 0.03
@@ -93,6 +95,8 @@ class ThemeModel:
     """Positions in the fitted texts of the most typical members, best first."""
     member_counts: tuple[int, ...]
     """Of the fitted texts that name a subject, each counted with its nearest theme."""
+    topics: tuple[int | None, ...]
+    """The reader that each theme is anchored at; None for one that was found or divided."""
     subthemes: tuple[SubthemeModel, ...]
     space: ThemeSpace
     threshold: float
@@ -130,6 +134,7 @@ def fit_themes(
     topic_weights: NDArray[np.float32] | None = None,
     topic_offsets: NDArray[np.float32] | None = None,
     topic_labels: Sequence[str] | None = None,
+    previous_topics: Collection[int] = (),
     propose_label: LabelProposer | None = None,
     threads: int = 1,
 ) -> ThemeModel:
@@ -137,7 +142,8 @@ def fit_themes(
 
     `embeddings` has shape (texts, dimensions), unit length. `topic_weights` (dimensions, topics) and
     `topic_offsets` (topics,) are the linear topic readers of the encoder that made them, on the
-    scale of log odds; `topic_labels` are their names. Nothing is drawn by chance: the result does not
+    scale of log odds; `topic_labels` are their names, `previous_topics` the readers at which the set before
+    was anchored. Nothing is drawn by chance: the result does not
     depend on a seed, on the order of the texts, or on the number of processors; `threads` divide the
     themes into subthemes side by side. Raises ValueError where shapes differ.
     """
@@ -165,6 +171,7 @@ def fit_themes(
             space,
             settings,
             topic_labels,
+            previous_topics,
             propose_label,
             threads,
         )
@@ -178,22 +185,26 @@ def _fit(
     space: ThemeSpace,
     settings: ThemeSettings,
     topic_labels: Sequence[str] | None,
+    previous_topics: Collection[int],
     propose_label: LabelProposer | None,
     threads: int,
 ) -> ThemeModel:
-    vectors, readings = unit(embeddings.astype(np.float64)), space.read(embeddings)
-    groups, criterion = _find_groups(vectors, readings, settings)
-    placed = space.place(embeddings, readings)
+    given = embeddings.astype(np.float64)
+    vectors, readings = unit(given), space.read(given)
+    groups, criterion = _find_groups(vectors, readings, settings, previous_topics)
+    placed = space.place(given, readings)
     groups, centroids, similarities = _settle(placed, groups, settings.minimum_members)
     nearest, best = similarities.argmax(axis=1), similarities.max(axis=1)
     members = [np.flatnonzero(nearest == theme) for theme in range(len(groups))]
     with ThreadPoolExecutor(threads) as pool:
         finer = list(pool.map(lambda own: _subtheme_members(vectors, own, len(texts), settings), members))
     finer_centroids = [centres_of(vectors, one) for one in finer]
-    ranked = [_exemplars(texts, vectors, own, best[own], settings.exemplar_count) for own in members]
+    shortest, longest = READABLE_LENGTH
+    is_readable = np.array([shortest <= len(text) <= longest for text in texts])
+    ranked = [_exemplars(is_readable, vectors, own, best[own], settings.exemplar_count) for own in members]
     finer_ranked = [
         [
-            _exemplars(texts, vectors, own, vectors[own] @ centre, settings.exemplar_count)
+            _exemplars(is_readable, vectors, own, vectors[own] @ centre, settings.exemplar_count)
             for own, centre in zip(parts, centres, strict=True)
         ]
         for parts, centres in zip(finer, finer_centroids, strict=True)
@@ -229,6 +240,7 @@ def _fit(
         keywords=tuple(name.keywords for name in names),
         exemplars=tuple(tuple(int(positions[i]) for i in chosen) for chosen in ranked),
         member_counts=tuple(len(own) for own in members),
+        topics=tuple(group.topic for group in groups),
         subthemes=subthemes,
         space=space,
         threshold=threshold,
@@ -240,12 +252,16 @@ def _fit(
 
 
 def _find_groups(
-    vectors: NDArray[np.float64], readings: NDArray[np.float64], settings: ThemeSettings
+    vectors: NDArray[np.float64],
+    readings: NDArray[np.float64],
+    settings: ThemeSettings,
+    previous_topics: Collection[int],
 ) -> tuple[list[_Group], dict[str, Any]]:
     """Return the texts that each theme starts from, and why there are this many."""
     total = len(vectors)
     anchor_minimum = max(settings.minimum_members, round(settings.minimum_anchored_share * total))
-    anchored = anchored_groups(readings, anchor_minimum)
+    kept_minimum = max(settings.minimum_members, round(settings.kept_anchored_share * total))
+    anchored = anchored_groups(readings, anchor_minimum, previous_topics, kept_minimum)
     if len(anchored) < 2:
         minimum = max(settings.minimum_members, round(settings.minimum_divided_share * total))
         largest = round(settings.largest_divided_share * total)
@@ -263,11 +279,12 @@ def _find_groups(
     groups += [_Group(unread[members], None) for members in found]
     return groups[: settings.maximum_themes], {
         "rule": (
-            "a theme for each topic that enough texts speak of first and clearly, and for each dense region of "
-            "enough texts that no topic covers"
+            "a theme for each topic that enough texts speak of first and clearly (fewer are enough where it was a "
+            "theme before), and for each dense region of enough texts that no topic covers"
         ),
         "text_count": total,
         "minimum_anchored": anchor_minimum,
+        "minimum_kept": kept_minimum,
         "minimum_found": found_minimum,
         "likeness": round(likeness, 4),
         "anchored": len(anchored),
@@ -320,18 +337,15 @@ def _topic_label(group: _Group, members: NDArray[np.intp], topic_labels: Sequenc
 
 
 def _exemplars(
-    texts: Sequence[str],
+    is_readable: NDArray[np.bool_],
     vectors: NDArray[np.float64],
     members: NDArray[np.intp],
     similarities: NDArray[np.float64],
     count: int,
 ) -> list[int]:
     """Return the most typical members, those of a readable length first, no two that say the same."""
-    near = dict(zip(members.tolist(), np.round(similarities, 6).tolist(), strict=True))
-    shortest, longest = READABLE_LENGTH
-    ranked = sorted(near, key=lambda i: (not shortest <= len(texts[i]) <= longest, -near[i], texts[i]))
     chosen: list[int] = []
-    for i in ranked:
+    for i in members[np.lexsort((members, -np.round(similarities, 6), ~is_readable[members]))].tolist():
         if not chosen or float((vectors[chosen] @ vectors[i]).max()) < SAME_SAYING:
             chosen.append(i)
         if len(chosen) == count:
@@ -346,6 +360,7 @@ def _no_themes(space: ThemeSpace, text_count: int) -> ThemeModel:
         keywords=(),
         exemplars=(),
         member_counts=(),
+        topics=(),
         subthemes=(),
         space=space,
         threshold=0.0,

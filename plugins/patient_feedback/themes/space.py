@@ -33,26 +33,29 @@ class ThemeSpace:
     def dimensions(self) -> int:
         return sum(self.projection.shape)
 
-    def read(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    def read(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each topic, shape (texts, readers)."""
-        logits = embeddings.astype(np.float64) @ self.projection.astype(np.float64) + self.offset
+        logits = embeddings.astype(np.float64, copy=False) @ self.projection.astype(np.float64) + self.offset
         probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return probabilities
 
-    def project(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    def project(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return unit vectors of the space, shape (texts, dimensions + readers).
 
         In double precision: where a text lies must not depend on how many are placed at once.
         """
         return self.place(embeddings, self.read(embeddings))
 
-    def place(self, embeddings: NDArray[np.float32], readings: NDArray[np.float64]) -> NDArray[np.float64]:
+    def place(self, embeddings: NDArray[np.floating], readings: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same where `read` was asked already."""
-        vectors = embeddings.astype(np.float64)
         if not self.has_readers:
-            return vectors
+            return embeddings.astype(np.float64)
+        placed = np.empty((len(embeddings), self.dimensions))
+        own = placed[:, : embeddings.shape[1]]
+        np.multiply(embeddings, VECTOR_WEIGHT, out=own, dtype=np.float64)
         # Square roots: the distance of two texts is then that of their distributions (Hellinger).
-        return unit(np.concatenate([VECTOR_WEIGHT * vectors, np.sqrt(readings)], axis=1))
+        np.sqrt(readings, out=placed[:, embeddings.shape[1] :])
+        return unit(placed, out=placed)
 
 
 def theme_space(
@@ -71,8 +74,8 @@ def theme_space(
     return ThemeSpace(weights.astype(np.float32), offsets.astype(np.float32))
 
 
-def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit(vectors: NDArray[np.float64], out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return each row at length 1; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: NDArray[np.float64] = vectors / np.where(lengths > 0.0, lengths, 1.0)
+    scaled: NDArray[np.float64] = np.divide(vectors, np.where(lengths > 0.0, lengths, 1.0), out=out)
     return scaled

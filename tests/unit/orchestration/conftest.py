@@ -154,6 +154,7 @@ def _found(plan: Sequence[Planned], sample: themes.Sample) -> ThemeModel:
 
     return ThemeModel(
         **parts(plan),
+        topics=(None,) * len(plan),
         subthemes=tuple(SubthemeModel(**parts(one.subthemes)) for one in plan),
         space=ThemeSpace(np.zeros((sample.vectors.shape[1], 0), np.float32), np.zeros(0, np.float32)),
         threshold=0.3,
@@ -194,8 +195,8 @@ def registry(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.setattr(
         themes,
         "_fit",
-        lambda settings, versions, sample, parameters: (
-            _found(made.plan, sample) if made.plan else own_fit(settings, versions, sample, parameters)
+        lambda settings, topics, sample, *more: (
+            _found(made.plan, sample) if made.plan else own_fit(settings, topics, sample, *more)
         ),
     )
     with connect(warehouse, "test") as connection:

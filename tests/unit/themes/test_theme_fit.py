@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from patient_feedback.themes.assign import UNASSIGNED, ThemeCentres, assign_themes
-from patient_feedback.themes.fit import ThemeModel, fit_themes
+from patient_feedback.themes.fit import ThemeModel, ThemeSettings, fit_themes
 
 SUBJECTS = {
     "waiting": "The waiting time for the appointment was {}",
@@ -163,6 +163,28 @@ def test_topic_that_no_text_speaks_of_is_no_theme() -> None:
     model = fit_themes(texts, vectors, topic_weights=weights, topic_offsets=offsets, topic_labels=labels)
     assert len(model.labels) == 5
     assert not any("Zebras" in label for label in model.labels)
+
+
+def test_theme_that_shrinks_below_the_minimum_stays_while_the_set_before_had_it() -> None:
+    texts, vectors = comments(60)
+    # Four comments in 244 speak of cars: 1.6 %, between the two shares.
+    few = [i for i in range(len(texts)) if i // 60 != 2 or i % 60 < 4]
+    settings = ThemeSettings(minimum_anchored_share=0.02, kept_anchored_share=0.01)
+    weights, offsets = readers(0, 1, 2, 3, 4)
+
+    def topics_of(previous: tuple[int, ...]) -> set[int | None]:
+        model = fit_themes(
+            [texts[i] for i in few],
+            vectors[few],
+            settings,
+            topic_weights=weights,
+            topic_offsets=offsets,
+            previous_topics=previous,
+        )
+        return set(model.topics)
+
+    assert topics_of(()) == {0, 1, 3, 4}
+    assert topics_of((0, 2)) == {0, 1, 2, 3, 4}
 
 
 def test_theme_of_two_subjects_has_subthemes_that_assignment_finds() -> None:
