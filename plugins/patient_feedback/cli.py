@@ -183,7 +183,9 @@ def check_sources(
     console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
     for source in declared:
         console.print(
-            f"  {source.slug} ({source.kind}) from {source.where.path}", soft_wrap=True, markup=False
+            f"  {source.slug} ({source.kind}) from {source.where.path if source.where else source.connection}",
+            soft_wrap=True,
+            markup=False,
         )
 
 

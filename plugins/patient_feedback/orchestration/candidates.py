@@ -12,8 +12,9 @@ from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.privacy.pseudonyms import pseudonymise
 from patient_feedback.settings import Settings
 from patient_feedback.sources.dates import resolve_dates
-from patient_feedback.sources.declaration import QuestionField, Source
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredRecord
+from patient_feedback.sources.field_mapping import QuestionField
 from patient_feedback.sources.mapping import (
     CANDIDATE_ANSWER_COLUMNS,
     CANDIDATE_COMMENT_COLUMNS,

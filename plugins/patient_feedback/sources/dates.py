@@ -11,7 +11,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from patient_feedback.contract import DateBasis
-from patient_feedback.sources.declaration import ConflictRule, Source, SourceKind, SubmittedField
+from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.field_mapping import ConflictRule, SubmittedField
 from patient_feedback.sources.spelling import tidy
 
 NEIGHBOUR_COUNT = 5

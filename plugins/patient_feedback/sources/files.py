@@ -39,6 +39,7 @@ def list_files(source: Source, now: datetime | None = None) -> list[FoundFile]:
     match `where.pattern`. S3 takes its keys and AWS_ENDPOINT_URL from the environment. Raises FeedbackError
     where the place does not exist or may not be read.
     """
+    assert source.where is not None
     pattern = source.where.pattern or DEFAULT_PATTERNS[source.kind]
     file_system, path = fsspec.core.url_to_fs(source.where.path)
     # A listing kept from an earlier call would hide what came since.

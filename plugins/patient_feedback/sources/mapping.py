@@ -12,8 +12,11 @@ from typing import Any
 
 from patient_feedback.contract import Answer, AnswerState, Comment, QuestionIntent, stable_id
 from patient_feedback.sources.dates import DateFact, DateReading
-from patient_feedback.sources.declaration import (
-    LANGUAGE_PATTERN,
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.declared import LANGUAGE_PATTERN
+from patient_feedback.sources.delivered_file import Defect, DeliveredRecord
+from patient_feedback.sources.extraction import WITHDRAWN_KEY
+from patient_feedback.sources.field_mapping import (
     AnswerField,
     AttributeField,
     ChannelField,
@@ -24,10 +27,8 @@ from patient_feedback.sources.declaration import (
     PlaceField,
     QuestionField,
     QuintileField,
-    Source,
     YesNoField,
 )
-from patient_feedback.sources.delivered_file import Defect, DeliveredRecord
 from patient_feedback.sources.spelling import has_untidy_space, loose_key, slug_of, tidy
 
 CANDIDATE_RECORD_COLUMNS = (
@@ -289,6 +290,8 @@ class _Row:
         return int(text)
 
     def is_withdrawn(self, source: Source) -> bool:
+        if self._payload.get(WITHDRAWN_KEY):
+            return True
         withdrawn = source.mapping.withdrawn
         text = self.text(withdrawn.column) if withdrawn else None
         return bool(withdrawn and text and loose_key(text) in withdrawn.keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from patient_feedback.sources import csv_file, jsonl_file, xlsx_file
+from patient_feedback.sources import csv_file, jsonl_file, landed_extract, xlsx_file
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.delivered_file import DeliveredFile
 
@@ -17,9 +17,9 @@ READERS: dict[SourceKind, Callable[[BinaryIO, Source], DeliveredFile]] = {
 
 
 def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
-    """Return the records of a delivered file by its source's kind.
+    """Return the records of a delivered file, or of a landed extract, by its source's kind.
 
     `stream` is seekable and at its start. Raises UnreadableFileError where the file holds no records at all
     that can be told apart; one bad record is a defect of that record.
     """
-    return READERS[source.kind](stream, source)
+    return READERS.get(source.kind, landed_extract.read_records)(stream, source)

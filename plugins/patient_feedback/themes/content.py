@@ -88,7 +88,9 @@ def is_contentless(text: str) -> bool:
     # Most texts are settled by their first words: this is asked of every text of a pass.
     unmarked = REDACTION_MARK.sub(" ", text) if "[" in text else text
     for count, match in enumerate(WORD.finditer(unmarked), start=1):
-        word = match[0].lower().replace("\u2019", "'")
+        word = match[0].lower()
+        if "\u2019" in word:
+            word = word.replace("\u2019", "'")
         if count > CONTENTLESS_LIMIT or word not in CONTENTLESS_WORDS:
             return False
     return True

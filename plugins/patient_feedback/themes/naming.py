@@ -226,25 +226,28 @@ def _evenly(members: NDArray[np.intp], limit: int) -> NDArray[np.intp]:
     return members[:: max(1, -(-len(members) // limit))]
 
 
+class _StemmedPhrases(dict[str, str]):
+    """Each phrase with every word stemmed, made when it is first asked for."""
+
+    def __missing__(self, phrase: str) -> str:
+        self[phrase] = stemmed = " ".join(map(stem, phrase.split()))
+        return stemmed
+
+
 def _phrases(
     texts: Sequence[str], read: Iterable[int], languages: tuple[str, ...]
 ) -> tuple[dict[int, tuple[str, ...]], dict[str, str]]:
     """Return the stemmed phrases of each text at `read`, and the form in which each is shown."""
-    forms: Counter[tuple[str, str]] = Counter()
-    stemmed_forms: dict[str, str] = {}
+    forms: Counter[str] = Counter()
+    stemmed = _StemmedPhrases()
     listed: dict[int, tuple[str, ...]] = {}
     for i in read:
-        found: set[str] = set()
-        for phrase in content_phrases(texts[i], languages):
-            stemmed = stemmed_forms.get(phrase)
-            if stemmed is None:
-                stemmed = stemmed_forms[phrase] = " ".join(map(stem, phrase.split()))
-            forms[stemmed, phrase] += 1
-            found.add(stemmed)
-        listed[i] = tuple(found)
+        found = content_phrases(texts[i], languages)
+        forms.update(found)
+        listed[i] = tuple({stemmed[phrase] for phrase in found})
     shown: dict[str, str] = {}
-    for (stemmed, phrase), _ in sorted(forms.items(), key=lambda item: (-item[1], item[0])):
-        shown.setdefault(stemmed, phrase)
+    for phrase, _ in sorted(forms.items(), key=lambda item: (-item[1], stemmed[item[0]], item[0])):
+        shown.setdefault(stemmed[phrase], phrase)
     return listed, shown
 
 

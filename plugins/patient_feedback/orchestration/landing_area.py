@@ -1,0 +1,196 @@
+"""The landing area: files as they are, content-addressed; their rows as JSON; how many there were."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, BinaryIO, cast
+
+import fsspec
+import psycopg
+from psycopg.types.json import Jsonb
+
+from patient_feedback.contract import stable_id
+from patient_feedback.errors import UnreadableFileError
+from patient_feedback.settings import Settings
+from patient_feedback.sources.columns import missing_columns, unknown_columns
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.delivered_file import DeliveredFile
+from patient_feedback.sources.reading import read_records
+from patient_feedback.warehouse.connection import connect
+from patient_feedback.warehouse.ledger import add_ledger_entry
+
+COPY_CHUNK_BYTES = 1024 * 1024
+IN_MEMORY_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A file as it goes to the landing area."""
+
+    name: str
+    sha256: str
+    size: int
+    modified_at: datetime
+    source_count: int | None = None
+    """Records that the source itself counts, where it can; `extracted_count` is what it gave."""
+    extracted_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LandedCounts:
+    found_count: int
+    """Files that are there, or pieces in which a system gave its records."""
+    delivery_count: int
+    """Those of them that brought something new."""
+    record_count: int
+
+
+def land_bytes(
+    connection: psycopg.Connection, settings: Settings, source: Source, local: IO[bytes], landed: LandedFile
+) -> int:
+    """Store a file in the landing area and its records in landing.record; return how many records it has."""
+    landing_url = _store(settings, local, landed.sha256)
+    delivery_id = stable_id(source.slug, landed.sha256)
+    connection.execute(
+        """
+        insert into landing.delivery (
+            delivery_id, source_slug, file_name, file_sha256, file_size_bytes, file_modified_at,
+            landing_url, declaration_sha256, delivery_state, source_count, extracted_count
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, 'landed', %s, %s)
+        """,
+        (
+            delivery_id,
+            source.slug,
+            landed.name,
+            landed.sha256,
+            landed.size,
+            landed.modified_at,
+            landing_url,
+            source.declaration_sha256,
+            landed.source_count,
+            landed.extracted_count,
+        ),
+    )
+    return _read(connection, delivery_id, local, source)
+
+
+def read_again(settings: Settings, source: Source, run_id: str) -> int:
+    """Read landed files again that were read under another declaration; return how many records they have.
+
+    A declaration that is put right thus reaches what was delivered before, without a new delivery.
+    """
+    record_count = 0
+    with connect(settings, "land_deliveries") as connection:
+        stale = connection.execute(
+            "select delivery_id, landing_url from landing.delivery "
+            "where source_slug = %s and declaration_sha256 <> %s order by file_modified_at, delivery_id",
+            (source.slug, source.declaration_sha256),
+        ).fetchall()
+    for delivery_id, landing_url in stale:
+        with (
+            connect(settings, "land_deliveries") as connection,
+            tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local,
+        ):
+            with fsspec.open(landing_url, "rb") as landed:
+                shutil.copyfileobj(landed, local, COPY_CHUNK_BYTES)
+            received_count = _read(connection, delivery_id, local, source)
+            record_count += received_count
+            add_ledger_entry(
+                connection,
+                "delivery_read_again",
+                delivery_id,
+                run_id,
+                received_count,
+                {"source_slug": source.slug},
+            )
+    return record_count
+
+
+def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], source: Source) -> int:
+    """Bring the records of a landed file to landing.record; refuse the delivery where no reader can."""
+    local.seek(0)
+    try:
+        with connection.transaction():
+            delivered = read_records(cast(BinaryIO, local), source)
+            received_count = _copy_records(connection, delivery_id, delivered)
+    except UnreadableFileError as refusal:
+        # Of an earlier reading nothing may stand beside a count of zero.
+        connection.execute("delete from landing.record where delivery_id = %s", (delivery_id,))
+        connection.execute(
+            """
+            update landing.delivery
+            set delivery_state = 'refused', refusal_reason = %s, received_count = 0, decided_at = now(),
+                declaration_sha256 = %s
+            where delivery_id = %s
+            """,
+            (str(refusal), source.declaration_sha256, delivery_id),
+        )
+        return 0
+    connection.execute(
+        """
+        update landing.delivery
+        set encoding = %s, is_declared_encoding = %s, column_names = %s, missing_columns = %s,
+            unknown_columns = %s, received_count = %s, delivery_state = 'landed', refusal_reason = null,
+            decided_at = null, declaration_sha256 = %s
+        where delivery_id = %s
+        """,
+        (
+            delivered.encoding,
+            delivered.is_declared_encoding,
+            list(delivered.column_names),
+            list(missing_columns(delivered.column_names, source)),
+            list(unknown_columns(delivered.column_names, source)),
+            received_count,
+            source.declaration_sha256,
+            delivery_id,
+        ),
+    )
+    return received_count
+
+
+def _store(settings: Settings, local: IO[bytes], file_sha256: str) -> str:
+    """Copy the file unchanged into the landing area; a half-written copy never bears the final name."""
+    url = f"{settings.landing_url.rstrip('/')}/{file_sha256[:2]}/{file_sha256}"
+    filesystem, path = fsspec.core.url_to_fs(url)
+    if filesystem.exists(path):
+        return url
+    filesystem.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+    local.seek(0)
+    with filesystem.open(f"{path}.part", "wb") as target:
+        shutil.copyfileobj(local, target, COPY_CHUNK_BYTES)
+    filesystem.mv(f"{path}.part", path)
+    return url
+
+
+def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: DeliveredFile) -> int:
+    """COPY the records; one that was there before keeps its state until it is decided anew."""
+    connection.execute(
+        "create temporary table delivered (record_number integer, payload jsonb, defects text[]) on commit drop"
+    )
+    received_count = 0
+    with connection.cursor() as cursor, cursor.copy("copy delivered from stdin") as copy:
+        for record in delivered.records:
+            copy.write_row((record.record_number, Jsonb(record.payload), list(record.defects)))
+            received_count += 1
+    connection.execute(
+        """
+        delete from landing.record
+        where delivery_id = %s and record_number not in (select record_number from delivered)
+        """,
+        (delivery_id,),
+    )
+    connection.execute(
+        """
+        insert into landing.record as landed (delivery_id, record_number, payload, defects)
+        select %s, record_number, payload, defects from delivered
+        on conflict (delivery_id, record_number) do update
+        set payload = excluded.payload, defects = excluded.defects
+        """,
+        (delivery_id,),
+    )
+    connection.execute("drop table delivered")
+    return received_count

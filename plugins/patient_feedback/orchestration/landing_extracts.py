@@ -1,0 +1,219 @@
+"""Land what a system has new: only changed records, with the cursor in the transaction of the data."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from patient_feedback.contract import stable_id
+from patient_feedback.orchestration.landing_area import (
+    COPY_CHUNK_BYTES,
+    IN_MEMORY_BYTES,
+    LandedCounts,
+    LandedFile,
+    land_bytes,
+)
+from patient_feedback.orchestration.statements import named_statements
+from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.extraction import (
+    Cursor,
+    Extract,
+    ExtractionRequest,
+    RawRecord,
+    SourceConnection,
+    Window,
+    kind_module,
+    without_identifiers,
+)
+from patient_feedback.sources.field_mapping import FieldMapping
+from patient_feedback.sources.landed_extract import content_sha256, write_head, write_record
+from patient_feedback.warehouse.connection import connect
+from patient_feedback.warehouse.ledger import add_ledger_entry
+
+STATEMENTS = named_statements(Path(__file__).with_name("landing_extracts.sql"))
+BATCH_SIZE = 1_000
+
+
+@dataclass(slots=True)
+class _Counts:
+    new: int = 0
+    extracted: int = 0
+    """Records that the source showed, those that were known included, withdrawals that it does not show left out."""
+
+
+def land_extracts(
+    settings: Settings,
+    source: Source,
+    run_id: str,
+    window: Window | None,
+    source_connection: SourceConnection,
+    now: datetime | None = None,
+) -> LandedCounts:
+    """Land the pieces that the source gives, each with its cursor in one transaction.
+
+    A record is landed where its content differs from what was landed of it last, so windows may overlap. Where
+    the source breaks off, what came before stays, and the next run goes on from its cursor.
+    """
+    found_count = delivery_count = record_count = 0
+    extracted_at = now or datetime.now(UTC)
+    # Held until all is landed: two runs would read from the same cursor.
+    with connect(settings, "land_deliveries") as alone:
+        alone.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"landing:{source.slug}",))
+        request = ExtractionRequest(
+            source,
+            source_connection,
+            extracted_at,
+            _cursor(alone, source),
+            window,
+            partial(_held_keys, alone, source),
+        )
+        for extract in kind_module(source.kind).extract(request):
+            found_count += 1
+            with connect(settings, "land_deliveries") as connection:
+                landed = _land_extract(connection, settings, request, extract, run_id, found_count)
+            if landed is not None:
+                delivery_count += 1
+                record_count += landed
+    return LandedCounts(found_count, delivery_count, record_count)
+
+
+def _land_extract(
+    connection: psycopg.Connection,
+    settings: Settings,
+    request: ExtractionRequest,
+    extract: Extract,
+    run_id: str,
+    number: int,
+) -> int | None:
+    """Land one piece and move the cursor; return its number of records, or None where it holds nothing new."""
+    source, counts = request.source, _Counts()
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
+        write_head(local, source, request.now, request.window)
+        for record, known in _changed(connection, source, extract.records, counts):
+            write_record(local, record, known)
+            counts.new += 1
+        if extract.cursor is not None:
+            _move_cursor(connection, source, extract.cursor, run_id)
+        is_count_off = extract.source_count is not None and extract.source_count != counts.extracted
+        if counts.new == 0 and not is_count_off:
+            return None
+        sha256, size = _sha256(local)
+        received_count = land_bytes(
+            connection,
+            settings,
+            source,
+            local,
+            LandedFile(
+                f"{source.slug}_{request.now:%Y%m%dT%H%M%S%fZ}_{number:04}.jsonl",
+                sha256,
+                size,
+                request.now,
+                extract.source_count,
+                None if extract.source_count is None else counts.extracted,
+            ),
+        )
+    add_ledger_entry(
+        connection,
+        "delivery_landed",
+        stable_id(source.slug, sha256),
+        run_id,
+        received_count,
+        {"source_slug": source.slug, "known_count": counts.extracted - received_count},
+    )
+    return received_count
+
+
+def _changed(
+    connection: psycopg.Connection, source: Source, records: Iterator[RawRecord], counts: _Counts
+) -> Iterator[tuple[RawRecord, Mapping[str, Any] | None]]:
+    """Yield the records whose content is new, and of a withdrawn one that is not shown what is known of it."""
+    identifiers = kind_module(source.kind).IDENTIFIERS
+    while batch := list(islice(records, BATCH_SIZE)):
+        # Of two versions in one batch the later one speaks last, as the source lists them.
+        cleaned = [
+            RawRecord(one.key, without_identifiers(one.content, identifiers), one.is_withdrawn)
+            for one in batch
+        ]
+        known: dict[str, str] = dict(
+            connection.execute(
+                STATEMENTS["known_versions"],
+                {"source_slug": source.slug, "keys": [one.key for one in cleaned]},
+            ).fetchall()
+        )
+        for record in cleaned:
+            counts.extracted += bool(record.content)
+            sha256 = content_sha256(record)
+            if known.get(record.key) == sha256:
+                continue
+            known[record.key] = sha256
+            connection.execute(
+                STATEMENTS["note_version"],
+                {
+                    "source_slug": source.slug,
+                    "key": record.key,
+                    "sha256": sha256,
+                    "is_withdrawn": record.is_withdrawn,
+                },
+            )
+            is_shown = bool(record.content)
+            yield record, None if is_shown else _known_payload(connection, source, record.key)
+
+
+def _known_payload(connection: psycopg.Connection, source: Source, key: str) -> dict[str, Any]:
+    """Return what tells a withdrawn record's response, period and place; none of its words and answers."""
+    row = connection.execute(
+        STATEMENTS["accepted_payload"], {"source_slug": source.slug, "key": key}
+    ).fetchone()
+    columns = _columns_of_the_response(source.mapping)
+    kept = {name: value for name, value in row[0].items() if name in columns} if row else {}
+    return {**kept, source.mapping.record_ref.column: key}
+
+
+def _columns_of_the_response(mapping: FieldMapping) -> set[str]:
+    fields = (
+        mapping.response_ref,
+        mapping.submitted_on,
+        mapping.organisation,
+        mapping.site,
+        mapping.service,
+        mapping.channel,
+    )
+    return {field.column for field in fields if field is not None and field.column is not None}
+
+
+def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
+    row = connection.execute(
+        "select position from landing.source_cursor where source_slug = %s", (source.slug,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _held_keys(connection: psycopg.Connection, source: Source, since: datetime | None) -> frozenset[str]:
+    rows = connection.execute(STATEMENTS["held_keys"], {"source_slug": source.slug, "since": since})
+    return frozenset(key for (key,) in rows)
+
+
+def _move_cursor(connection: psycopg.Connection, source: Source, cursor: Cursor, run_id: str) -> None:
+    connection.execute(
+        STATEMENTS["move_cursor"],
+        {"source_slug": source.slug, "position": Jsonb(cursor), "run_id": run_id},
+    )
+
+
+def _sha256(local: IO[bytes]) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    local.seek(0)
+    while chunk := local.read(COPY_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest(), local.tell()

@@ -1,0 +1,67 @@
+"""How a declared source is reached: its Airflow connection, from whatever secrets backend Airflow is set to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from patient_feedback.errors import FeedbackError
+from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.extraction import SourceConnection
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+CONNECTION_EXAMPLES = {
+    SourceKind.CARE_OPINION: "--conn-type http --conn-host https://HOST/api/v2 --conn-password SUBSCRIPTION_KEY",
+    SourceKind.FHIR_SEARCH: "--conn-type http --conn-host https://HOST/fhir --conn-password TOKEN",
+    SourceKind.SQL_TABLE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login USER "
+    "--conn-password PASSWORD",
+}
+SQL_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+"""SQLAlchemy's name for a connection type; any other type is taken as SQLAlchemy writes it."""
+
+
+def airflow_connection(source: Source) -> SourceConnection:
+    """Return the connection that a source declares.
+
+    Raises FeedbackError that names a missing one and the command that adds it.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    assert source.connection is not None
+    try:
+        found = Connection.get(source.connection)
+    except AirflowNotFoundException:
+        raise FeedbackError(missing_connection(source)) from None
+    url = _sql_url(found) if source.kind is SourceKind.SQL_TABLE else _http_url(found)
+    return SourceConnection(
+        source.connection, url, found.login or "", found.password or "", found.extra_dejson or {}
+    )
+
+
+def missing_connection(source: Source) -> str:
+    """Return what to say of a connection that is declared and not there."""
+    return (
+        f"The source '{source.slug}' declares the Airflow connection '{source.connection}', which there is not. Add it: "
+        f"patient-feedback airflow connections add {source.connection} {CONNECTION_EXAMPLES[source.kind]}"
+    )
+
+
+def _http_url(found: Connection) -> str:
+    host = found.host or ""
+    if host and "://" not in host:
+        host = f"{found.schema or 'https'}://{host}"
+    return f"{host}:{found.port}" if host and found.port else host
+
+
+def _sql_url(found: Connection) -> str:
+    from sqlalchemy.engine import URL
+
+    return URL.create(
+        SQL_DRIVERS.get(found.conn_type, found.conn_type),
+        username=found.login or None,
+        host=found.host or None,
+        port=found.port or None,
+        database=found.schema or None,
+    ).render_as_string(hide_password=True)

@@ -1,0 +1,133 @@
+"""What a kind of source does that is asked for its records: a request in, raw records and a new cursor out.
+
+A kind is a module of this package that bears the kind's name and has what `SourceKindModule` lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from patient_feedback.errors import FeedbackError
+from patient_feedback.sources.declaration import Source, SourceKind
+
+Cursor = dict[str, str]
+"""Where the next run begins, in the source's own terms; kept as JSON."""
+Window = tuple[datetime, datetime]
+"""From (included) to (excluded), UTC."""
+
+WITHDRAWN_KEY = "__withdrawn__"
+"""Payload key that marks a record which the source took back without saying anything else of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConnection:
+    """How to reach a system; its secrets never show in a representation."""
+
+    name: str
+    url: str = ""
+    """Scheme, host, port and base path; for SQL the SQLAlchemy URL without a password."""
+    login: str = ""
+    password: str = field(default="", repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def secret(self) -> str:
+        """Return the password or token; raise FeedbackError that says how to give it."""
+        if not self.password:
+            raise FeedbackError(
+                f"The Airflow connection '{self.name}' has no password: put the system's key or token there."
+            )
+        return self.password
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record as the source gave it, less what identifies a person directly."""
+
+    key: str
+    """The source's own id of the record."""
+    content: Mapping[str, Any]
+    is_withdrawn: bool = False
+    """The source says that the record is gone; `content` may then be empty."""
+
+
+@dataclass(slots=True)
+class Extract:
+    """What lands together: one delivery, and the cursor behind it.
+
+    `records` is read once. The other fields hold when it is exhausted.
+    """
+
+    records: Iterator[RawRecord]
+    cursor: Cursor | None = None
+    """Where the next run begins; None leaves the cursor where it is."""
+    source_count: int | None = None
+    """How many records the source itself says that `records` should hold; None where it cannot count."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRequest:
+    """What is wanted of a source."""
+
+    source: Source
+    connection: SourceConnection
+    now: datetime
+    cursor: Cursor | None = None
+    """None at the first load."""
+    window: Window | None = None
+    """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
+    held_keys: Callable[[datetime | None], frozenset[str]] = lambda _: frozenset()
+    """Ids of the records that the warehouse holds and that are not withdrawn, of feedback given from a moment on,
+    or of all; for sources that say no deletion."""
+
+
+class SourceKindModule(Protocol):
+    """The interface of a kind."""
+
+    IDENTIFIERS: tuple[str, ...]
+    """Dotted paths of what identifies a person directly; removed before anything is stored. A path goes
+    through lists."""
+
+    def extract(self, request: ExtractionRequest) -> Iterator[Extract]:
+        """Yield what is new or changed since the cursor, or in the window, in pieces that can be landed alone.
+
+        Raises PlaceUnavailableError where the source is away for the moment, FeedbackError where a person
+        has to act. What was yielded before stays landed.
+        """
+        ...
+
+    def payload(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a raw record as flat columns that the mapping reads: pure, and total on whatever was landed."""
+        ...
+
+
+def kind_module(kind: SourceKind) -> SourceKindModule:
+    """Return the module of a kind that is asked over a connection."""
+    return cast(SourceKindModule, import_module(f"patient_feedback.sources.{kind}"))
+
+
+def without_identifiers(content: Mapping[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
+    """Return the content without the values at these paths."""
+    kept = dict(content)
+    for path in paths:
+        _remove(kept, path.split("."))
+    return kept
+
+
+def _remove(content: dict[str, Any], path: list[str]) -> None:
+    first, *rest = path
+    if not rest:
+        content.pop(first, None)
+        return
+    below = content.get(first)
+    if isinstance(below, Mapping):
+        content[first] = copied = dict(below)
+        _remove(copied, rest)
+    elif isinstance(below, list):
+        content[first] = [dict(part) if isinstance(part, Mapping) else part for part in below]
+        for part in content[first]:
+            if isinstance(part, dict):
+                _remove(part, rest)

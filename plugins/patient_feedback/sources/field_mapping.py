@@ -1,0 +1,395 @@
+"""What a declaration may say of a record: which column is which field of the feedback contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from patient_feedback.contract import QuestionIntent
+from patient_feedback.sources.declared import (
+    ColumnName,
+    DateFormat,
+    Declared,
+    LanguageCode,
+    Matched,
+    Refusal,
+    Slug,
+    TextValue,
+    known_timezone,
+    refuse_unless_one,
+    sequence_pattern,
+)
+from patient_feedback.sources.spelling import loose_key
+
+
+class ConflictRule(StrEnum):
+    """How to choose between two readings of dates that differ by day and month swapped."""
+
+    COLLECTED_BETWEEN = "collected_between"
+    NEAREST_IN_SEQUENCE = "nearest_in_sequence"
+    FIRST_FORMAT = "first_format"
+
+
+class ColumnField(Declared):
+    """A column taken as it is; its name alone may be written in place of `column:`."""
+
+    column: ColumnName
+    """The column's name as delivered; case and width of white space do not matter."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: Any) -> Any:
+        return {"column": given} if isinstance(given, str) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(core))
+        properties = dict(schema)
+        schema.clear()
+        description = properties.pop("description", "")
+        schema.update({"description": description, "anyOf": [{"type": "string"}, properties]})
+        return schema
+
+
+class MetadataField(ColumnField):
+    """A column that only this source has; kept under its own name in source_metadata."""
+
+    split: Annotated[str, Field(min_length=1)] | None = None
+    """The text that parts several values in one cell, such as ";": the value is kept as a list."""
+
+
+class Place(Declared):
+    """An organisation, site or service."""
+
+    slug: Slug
+    name: Annotated[str, Field(min_length=1)]
+
+
+class PlaceField(Matched):
+    """Names an organisation, site or service: from a column, or the same for all records."""
+
+    column: ColumnName | None = None
+    """The column that names it."""
+    constant: Place | None = None
+    """The same for every record."""
+    values: dict[str, Place] = {}
+    """Delivered text to slug and name. A text that is not listed gets a slug made from itself."""
+    missing: list[TextValue] = []
+    """Texts that mean nothing was given, besides the empty one."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> PlaceField:
+        refuse_unless_one(self, "column", "constant")
+        return self
+
+
+class ChannelField(Matched):
+    """How the feedback came: by a column, or the same for all records."""
+
+    column: ColumnName | None = None
+    constant: Slug | None = None
+    """The same for every record, such as sms, web, letter, phone, kiosk."""
+    values: dict[str, Slug] = {}
+    """Delivered text to slug. A text that is not listed gets a slug made from itself."""
+    missing: list[TextValue] = []
+    """Texts that mean nothing was given, besides the empty one."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> ChannelField:
+        refuse_unless_one(self, "column", "constant")
+        return self
+
+
+class SequenceField(Declared):
+    """A running number that grows with time, by which neighbours can vouch for a doubtful date."""
+
+    column: ColumnName
+    pattern: Annotated[str, AfterValidator(sequence_pattern)] = r"(\d+)$"
+    """A regular expression whose one group holds the digits."""
+
+
+class SubmittedField(Declared):
+    """When the patient answered."""
+
+    column: ColumnName
+    formats: Annotated[list[DateFormat], Field(min_length=1)]
+    """strptime formats, the usual one first; a later one is tried where those before give no date."""
+    timezone: Annotated[str, AfterValidator(known_timezone)] = "UTC"
+    """Time zone of a format that has a time of day."""
+    collected_from: date | None = None
+    """No answer was given before this day."""
+    collected_until: date | None = None
+    """No answer was given after this day."""
+    sequence: SequenceField | None = None
+    """A running number of the source that grows with time."""
+    conflict_rules: Annotated[list[ConflictRule], Field(min_length=1)] = [ConflictRule.FIRST_FORMAT]
+    """Tried in turn where records of one response bear dates that differ by day and month swapped and both
+    readings are valid."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @model_validator(mode="after")
+    def _rules_have_what_they_need(self) -> SubmittedField:
+        refusal = Refusal()
+        rules, first, last = self.conflict_rules, self.collected_from, self.collected_until
+        if ConflictRule.COLLECTED_BETWEEN in rules and not (first or last):
+            refusal.add("conflict_rules", "names collected_between: give collected_from, or leave it out")
+        if ConflictRule.NEAREST_IN_SEQUENCE in rules and self.sequence is None:
+            refusal.add("conflict_rules", "names nearest_in_sequence: give sequence, or leave it out")
+        if len(set(rules)) < len(rules):
+            refusal.add("conflict_rules", "names a rule twice")
+        if first and last and last < first:
+            refusal.add("collected_until", f"{last} is before collected_from {first}")
+        refusal.raise_if_any()
+        return self
+
+
+class NumberRange(Declared):
+    """The numbers that an answer may be, both ends included."""
+
+    min: float
+    max: float
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> NumberRange:
+        refusal = Refusal()
+        if self.max < self.min:
+            refusal.add("max", f"{self.max:g} is less than min {self.min:g}")
+        refusal.raise_if_any()
+        return self
+
+
+class AnswerField(Matched):
+    """One closed question: a column, the item it answers, and what its values mean."""
+
+    column: ColumnName
+    instrument: Slug
+    """The questionnaire, such as fft, picker, sure, pam."""
+    version: Annotated[TextValue, Field(min_length=1)]
+    """The version of the questionnaire's wording or scoring."""
+    item: Slug
+    """The question within the questionnaire."""
+    codes: dict[str, float | None] | None = None
+    """Delivered code or wording to its number; null where it has no number, as a don't know has none."""
+    number: NumberRange | None = None
+    """In place of codes: the answer is a number of this range."""
+    missing: list[TextValue] = []
+    """Values that mean nothing was answered, besides the empty one."""
+    not_applicable: list[TextValue] = []
+    """Values that mean the question did not apply."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @cached_property
+    def not_applicable_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.not_applicable))
+
+    @cached_property
+    def code_by_key(self) -> dict[str, str]:
+        """Each declared code as its author wrote it, by its loose key."""
+        return {loose_key(code): code for code in self.codes or {}}
+
+    @model_validator(mode="after")
+    def _has_one_scale(self) -> AnswerField:
+        refuse_unless_one(self, "codes", "number")
+        return self
+
+
+class Question(Declared):
+    """A question that asks for words."""
+
+    slug: Slug
+    intent: QuestionIntent
+    """What the question asks for; it tells the models how to read a short answer."""
+
+
+class QuestionField(Matched):
+    """Which question a comment answers: always the same (slug, intent), or by a column (column, values)."""
+
+    slug: Slug | None = None
+    intent: QuestionIntent | None = None
+    """What the question asks for; it tells the models how to read a short answer."""
+    column: ColumnName | None = None
+    """The column that holds the question's text."""
+    values: dict[str, Question] = {}
+    """Question text to its slug and intent. A text that is not listed gets a slug of its own, intent open."""
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> QuestionField:
+        refusal = Refusal()
+        if (self.slug is None) == (self.column is None):
+            refusal.add("", "needs either slug and intent, or column and values")
+        elif self.slug is not None and self.intent is None:
+            refusal.add("intent", f"is missing. Allowed: {', '.join(QuestionIntent)}")
+        elif self.column is not None and self.intent is not None:
+            refusal.add("intent", "stands beside column: give each question its own intent under values")
+        elif self.slug is not None and self.values:
+            refusal.add("values", "stands beside slug: values go with column")
+        refusal.raise_if_any()
+        return self
+
+
+class CommentField(Declared):
+    """A column of words that patients wrote."""
+
+    column: ColumnName
+    question: QuestionField
+    blank: list[TextValue] = []
+    """Texts that stand for no comment, besides the empty one, such as "Did not answer"."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @cached_property
+    def blank_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.blank))
+
+
+class AttributeField(Matched):
+    """Something about the person, kept as text."""
+
+    column: ColumnName
+    values: dict[str, Annotated[str, Field(min_length=1)] | None] | None = None
+    """Delivered text to the value kept; null where it says nothing. Left out: the text is kept as it is."""
+    missing: list[TextValue] = []
+    """Texts that mean nothing was given, besides the empty one."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+
+class LanguageField(AttributeField):
+    """A language, kept as its ISO 639 code."""
+
+    values: dict[str, LanguageCode | None] | None = None
+    """Delivered text to ISO 639 code, such as en, sv, so. Left out: the delivered text is the code."""
+
+
+class QuintileField(AttributeField):
+    """Deprivation, 1 most to 5 least deprived."""
+
+    values: dict[str, Annotated[int, Field(ge=1, le=5)] | None] | None = None  # type: ignore[assignment]
+    """Delivered text to quintile; deciles are mapped here. Left out: the delivered text is 1 to 5."""
+
+
+class YesNoField(AttributeField):
+    """Yes or no."""
+
+    values: dict[str, bool | None] | None = None  # type: ignore[assignment]
+    """Delivered text to true or false. Left out: yes, no, true, false, y, n, 1, 0."""
+
+
+class Attributes(Declared):
+    """What is known about the person who answered."""
+
+    age_band: AttributeField | None = None
+    sex: AttributeField | None = None
+    ethnic_group: AttributeField | None = None
+    deprivation_quintile: QuintileField | None = None
+    preferred_language: LanguageField | None = None
+    has_disability: YesNoField | None = None
+    language_code: LanguageField | None = None
+    """The language of the comments, where the source says it."""
+
+
+class WithdrawnField(Declared):
+    """Marks a record that the patient or the source took back."""
+
+    column: ColumnName
+    values: Annotated[list[TextValue], Field(min_length=1)]
+    """Texts that say so; any other means that the record stands."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.values))
+
+
+class FieldMapping(Declared):
+    """From the source's columns to the feedback contract."""
+
+    record_ref: ColumnField
+    """The source's own id of a record; a record without one is set aside."""
+    response_ref: ColumnField | None = None
+    """The id that records of one response share. Left out: record_ref, one record is one response."""
+    respondent_ref: ColumnField | None = None
+    """The id of the person; only a keyed hash of it is kept."""
+    record_version: ColumnField | None = None
+    """A whole number that grows when a record is edited."""
+    submitted_on: SubmittedField | None = None
+    organisation: PlaceField | None = None
+    site: PlaceField | None = None
+    service: PlaceField | None = None
+    channel: ChannelField | None = None
+    rating: AnswerField | None = None
+    """The overall question, such as the Friends and Family Test."""
+    answers: list[AnswerField] = []
+    """Further closed questions."""
+    comments: list[CommentField] = []
+    attributes: Attributes = Attributes()
+    metadata: dict[Slug, MetadataField] = {}
+    """Name to column, for what only this source has."""
+    withdrawn: WithdrawnField | None = None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> FieldMapping:
+        refusal = Refusal()
+        items: dict[tuple[str, str, str], str] = {}
+        for field, answer in self._answers_by_field():
+            item = (answer.instrument, answer.version, answer.item)
+            if item in items:
+                named = f"'{answer.item}' of {answer.instrument} {answer.version}"
+                refusal.add(f"{field}.item", f"{named} is already {items[item]}")
+            items.setdefault(item, field)
+        questions: dict[str, str] = {}
+        for index, comment in enumerate(self.comments):
+            slug = comment.question.slug
+            if slug in questions:
+                refusal.add(f"comments[{index}].question.slug", f"'{slug}' is already {questions[slug]}")
+            if slug:
+                questions.setdefault(slug, f"comments[{index}]")
+        if not self.comments and not self.all_answers:
+            refusal.add("", "maps neither comments nor answers: there is nothing that a patient says")
+        refusal.raise_if_any()
+        return self
+
+    def _answers_by_field(self) -> Iterator[tuple[str, AnswerField]]:
+        if self.rating:
+            yield "rating", self.rating
+        for index, answer in enumerate(self.answers):
+            yield f"answers[{index}]", answer
+
+    @cached_property
+    def columns(self) -> dict[str, bool]:
+        """Every column that the mapping names; True where a file without it is still complete."""
+        named: dict[str, bool] = {}
+        for column, is_optional in _named_columns(self, False):
+            named[column] = named.get(column, True) and is_optional
+        return named
+
+    @property
+    def all_answers(self) -> tuple[AnswerField, ...]:
+        return tuple(answer for _, answer in self._answers_by_field())
+
+
+def _named_columns(model: BaseModel, is_optional: bool) -> Iterator[tuple[str, bool]]:
+    is_optional = is_optional or getattr(model, "optional", False)
+    for name, value in model:
+        if name == "column" and value is not None:
+            yield value, is_optional
+        for part in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        ):
+            if isinstance(part, BaseModel):
+                yield from _named_columns(part, is_optional)

@@ -1,0 +1,187 @@
+"""Asks a system over HTTP, patiently: rate limits, Retry-After, back-off, and errors that hold no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources.extraction import ExtractionRequest
+
+ATTEMPTS = 6
+LONGEST_WAIT_SECONDS = 120.0
+TIMEOUT_SECONDS = 60.0
+Parameters = Mapping[str, Any] | list[tuple[str, str]] | None
+_AGAIN_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BACK_OFF = wait_exponential_jitter(initial=1.0, max=LONGEST_WAIT_SECONDS)
+
+# It logs every address, with what stands behind the question mark.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class _TryAgainError(Exception):
+    """An answer that another try may better."""
+
+    def __init__(self, what: str, after_seconds: float | None = None) -> None:
+        super().__init__(what)
+        self.after_seconds = after_seconds
+
+
+class SourceClient:
+    """A client of one system; use it as a context manager.
+
+    `refusal` reads a JSON answer and returns what is wrong with it where a system says an error with status
+    200. Raises PlaceUnavailableError where tries run out, and FeedbackError where another try is no use.
+    """
+
+    def __init__(
+        self,
+        request: ExtractionRequest,
+        headers: Mapping[str, str] | None = None,
+        *,
+        requests_per_second: float | None = None,
+        refusal: Callable[[Any], str | None] = lambda _: None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        import time
+
+        from pyrate_limiter import Duration, Limiter, Rate
+
+        self._source = request.source
+        self._connection = request.connection
+        self._base = request.connection.url.rstrip("/") + "/"
+        if not urlsplit(self._base).netloc:
+            raise FeedbackError(
+                f"The Airflow connection '{request.connection.name}' has no host: put the system's address there."
+            )
+        self._refusal = refusal
+        self._sleep = sleep or time.sleep
+        self._client = httpx.Client(headers=dict(headers or {}), timeout=TIMEOUT_SECONDS)
+        rate = request.source.request.requests_per_second or requests_per_second
+        self._limiter = Limiter(Rate(1, max(1, int(int(Duration.SECOND) / rate)))) if rate else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, address: str, params: Parameters = None, **options: Any) -> httpx.Response:
+        """Return the answer to a GET; `address` is a path below the connection's, or whole."""
+        return self.send("GET", address, params=params, **options)
+
+    def get_json(self, address: str, params: Parameters = None, **options: Any) -> Any:
+        """Return the JSON of an answer; one that is broken is asked for again."""
+        return json.loads(self.get(address, params, is_json=True, **options).text)
+
+    def send(
+        self, method: str, address: str, *, is_json: bool = False, has_auth: bool = True, **options: Any
+    ) -> httpx.Response:
+        url = urljoin(self._base, address)
+        self._refuse_stranger(url, has_auth)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TryAgainError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._send_once, method, url, is_json, has_auth, options)
+        except _TryAgainError as error:
+            raise PlaceUnavailableError(
+                f"The source '{self._source.slug}' at {_shown(url)} {error} after {ATTEMPTS} tries: what came before "
+                "is kept, and the next run goes on from there."
+            ) from None
+
+    def _send_once(
+        self, method: str, url: str, is_json: bool, has_auth: bool, options: Mapping[str, Any]
+    ) -> httpx.Response:
+        if self._limiter is not None:
+            self._limiter.try_acquire(self._source.slug)
+        try:
+            if has_auth:
+                answer = self._client.request(method, url, **options)
+            else:
+                answer = httpx.request(method, url, timeout=TIMEOUT_SECONDS, **options)
+        except httpx.TransportError as error:
+            # Its message may hold the address with its query.
+            raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
+        if answer.status_code in _AGAIN_LATER:
+            raise _TryAgainError(f"answers {answer.status_code}", _retry_after(answer))
+        if answer.status_code in (401, 403):
+            raise FeedbackError(
+                f"The source '{self._source.slug}' at {_shown(url)} refuses the Airflow connection "
+                f"'{self._connection.name}' ({answer.status_code}): renew its key or token, or its rights."
+            )
+        if answer.is_error:
+            raise SourceAnswerError(
+                f"The source '{self._source.slug}' answers {answer.status_code} at {_shown(url)}: check the "
+                "connection's address and the declaration's request.",
+                answer.status_code,
+            )
+        if is_json:
+            try:
+                wrong = self._refusal(json.loads(answer.text))
+            except ValueError:
+                wrong = "sends broken JSON"
+            if wrong:
+                raise _TryAgainError(wrong)
+        return answer
+
+    def _refuse_stranger(self, url: str, has_auth: bool) -> None:
+        """A link in an answer must not carry the key to another host."""
+        if has_auth and urlsplit(url)[:2] != urlsplit(self._base)[:2]:
+            raise FeedbackError(
+                f"The source '{self._source.slug}' points to {_shown(url)}, which is not where its connection "
+                f"'{self._connection.name}' leads: the key is not sent there."
+            )
+
+
+class SourceAnswerError(FeedbackError):
+    """An answer that another try would not better."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _TryAgainError) and error.after_seconds is not None:
+        return min(error.after_seconds, LONGEST_WAIT_SECONDS)
+    return _BACK_OFF(state)
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    """Return the seconds of a Retry-After, which is a number or a date."""
+    given = answer.headers.get("Retry-After", "").strip()
+    if not given:
+        return None
+    if given.isdecimal():
+        return float(given)
+    try:
+        moment = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _shown(url: str) -> str:
+    """Return an address without user, query and fragment, where secrets stand."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

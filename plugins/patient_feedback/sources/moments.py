@@ -1,0 +1,24 @@
+"""Moments as systems write them, in one form."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+_LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def utc_text(given: Any) -> str | None:
+    """Return a moment with its zone as ISO 8601 in UTC to the microsecond; a text without zone counts as UTC.
+
+    None where the text is no moment, or a day or month without a time.
+    """
+    if not isinstance(given, str) or "T" not in given.strip().replace(" ", "T", 1):
+        return None
+    try:
+        moment = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", given.strip()))
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds")
