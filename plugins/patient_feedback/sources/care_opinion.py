@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord
-from patient_feedback.sources.http_client import SourceClient
+from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
 
 IDENTIFIERS = ("author", "authorName", "authorEmail", "email")
@@ -16,6 +16,7 @@ FIRST_DAY = "2005-01-01T00:00:00+00:00"
 LONGEST_EDIT = timedelta(days=30)
 """Tags and criticality are given after publication: so far back every run reads again."""
 WHOLE_KEYS = frozenset({"id", "body", "dateOfSubmission"})
+GONE = (404, 410)
 ERROR_WORDS = "sorry! something went wrong"
 
 
@@ -42,8 +43,15 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
             if submitted_at and end and datetime.fromisoformat(submitted_at) >= end:
                 continue
             newest = max(newest, submitted_at or "")
-            tags = client.get_json(f"opinions/{opinion['id']}/tags")
-            services = client.get_json(f"opinions/{opinion['id']}/healthservices")
+            try:
+                tags = client.get_json(f"opinions/{opinion['id']}/tags")
+                services = client.get_json(f"opinions/{opinion['id']}/healthservices")
+            except SourceAnswerError as error:
+                if error.status not in GONE:
+                    raise
+                # Taken down between the list and its tags.
+                listed.discard(str(opinion["id"]))
+                continue
             yield RawRecord(str(opinion["id"]), {**opinion, "tags": tags, "healthServices": services})
     if request.window is None:
         # An opinion that was taken down is no longer listed.

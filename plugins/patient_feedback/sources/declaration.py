@@ -106,16 +106,19 @@ class Request(Declared):
     """So far behind the newest record that was seen the next run begins: clocks differ, and records come late."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     """At most so many requests a second. Left out: what the kind allows."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """A request that is not answered in so many seconds is tried again."""
 
 
+_OF_ALL_HTTP = {
+    "page_size": False,
+    "overlap_minutes": False,
+    "requests_per_second": False,
+    "timeout_seconds": False,
+}
 REQUEST_FIELDS: dict[SourceKind, dict[str, bool]] = {
-    SourceKind.CARE_OPINION: {"page_size": False, "overlap_minutes": False, "requests_per_second": False},
-    SourceKind.FHIR_SEARCH: {
-        "questionnaire": True,
-        "page_size": False,
-        "overlap_minutes": False,
-        "requests_per_second": False,
-    },
+    SourceKind.CARE_OPINION: _OF_ALL_HTTP,
+    SourceKind.FHIR_SEARCH: {"questionnaire": True, **_OF_ALL_HTTP},
     SourceKind.SQL_TABLE: {
         "table": True,
         "key_column": True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,13 +25,16 @@ from patient_feedback.sources.extraction import ExtractionRequest
 
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 120.0
-TIMEOUT_SECONDS = 60.0
 Parameters = Mapping[str, Any] | list[tuple[str, str]] | None
 _AGAIN_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _BACK_OFF = wait_exponential_jitter(initial=1.0, max=LONGEST_WAIT_SECONDS)
 
 # It logs every address, with what stands behind the question mark.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def wait_seconds(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 class _TryAgainError(Exception):
@@ -55,10 +59,7 @@ class SourceClient:
         *,
         requests_per_second: float | None = None,
         refusal: Callable[[Any], str | None] = lambda _: None,
-        sleep: Callable[[float], None] | None = None,
     ) -> None:
-        import time
-
         from pyrate_limiter import Duration, Limiter, Rate
 
         self._source = request.source
@@ -69,8 +70,9 @@ class SourceClient:
                 f"The Airflow connection '{request.connection.name}' has no host: put the system's address there."
             )
         self._refusal = refusal
-        self._sleep = sleep or time.sleep
-        self._client = httpx.Client(headers=dict(headers or {}), timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(
+            headers=dict(headers or {}), timeout=request.source.request.timeout_seconds
+        )
         rate = request.source.request.requests_per_second or requests_per_second
         self._limiter = Limiter(Rate(1, max(1, int(int(Duration.SECOND) / rate)))) if rate else None
 
@@ -97,7 +99,7 @@ class SourceClient:
             retry=retry_if_exception_type(_TryAgainError),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
-            sleep=self._sleep,
+            sleep=wait_seconds,
             reraise=True,
         )
         try:
@@ -117,7 +119,7 @@ class SourceClient:
             if has_auth:
                 answer = self._client.request(method, url, **options)
             else:
-                answer = httpx.request(method, url, timeout=TIMEOUT_SECONDS, **options)
+                answer = httpx.request(method, url, timeout=self._client.timeout, **options)
         except httpx.TransportError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None

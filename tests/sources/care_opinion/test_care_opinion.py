@@ -1,0 +1,179 @@
+"""Care Opinion: whatever the site does, the warehouse ends with what it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from channel import Channel, declare, utc
+from emulators.care_opinion import KEY, CareOpinion
+from emulators.server import Emulator, Fault
+
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.settings import Settings
+from patient_feedback.sources.extraction import SourceConnection
+
+
+@pytest.fixture
+def site() -> CareOpinion:
+    site = CareOpinion()
+    for number in range(1, 8):
+        site.put(number, f"The nurse was kind {number}", f"2026-03-0{number}T09:00:00+00:00")
+    return site
+
+
+@pytest.fixture
+def emulator(site: CareOpinion) -> Iterator[Emulator]:
+    with site.emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def channel(warehouse: Settings, tmp_path: Path, emulator: Emulator) -> Channel:
+    request = {"page_size": 3, "requests_per_second": 1000, "timeout_seconds": 2}
+    source = declare(tmp_path, "opinions", "care_opinion", request=request)
+    return Channel(warehouse, source, SourceConnection("opinions_system", f"{emulator.url}/api/v2", "", KEY))
+
+
+def truth(site: CareOpinion) -> dict[str, str]:
+    return {number: opinion["body"] for number, opinion in site.opinions.items()}
+
+
+def test_first_load_brings_all_and_a_second_run_nothing(channel: Channel, site: CareOpinion) -> None:
+    assert channel.run() == 7
+    assert channel.said("story") == truth(site)
+    assert channel.run() == 0
+    assert len(channel.rows("select from landing.delivery")) == 1
+
+
+def test_late_record_counts_in_its_own_period(channel: Channel, site: CareOpinion) -> None:
+    channel.run()
+    site.put(20, "Said late", "2026-02-20T09:00:00+00:00")
+    assert channel.run() == 1
+    assert channel.days["20"] == "2026-02-20"
+
+
+def test_edited_opinion_shows_its_latest_words_and_its_new_tags(channel: Channel, site: CareOpinion) -> None:
+    channel.run()
+    site.put(5, "The nurse was rude", "2026-03-05T09:00:00+00:00", criticality="strongly critical")
+    site.opinions["6"]["tags"] = [{"name": "kindness", "group": "what", "polarity": 1}]
+    assert channel.run() == 2
+    assert channel.said("story") == truth(site)
+    [(tags,)] = channel.rows(
+        "select source_metadata -> 'positive_tags' from feedback.response where source_record_ref = '6'"
+    )
+    assert tags == ["kindness"]
+
+
+def test_words_edited_and_put_back_are_shown_as_they_stand(channel: Channel, site: CareOpinion) -> None:
+    channel.run()
+    first = site.opinions["5"]["body"]
+    for body in ("Something else", first):
+        site.opinions["5"]["body"] = body
+        channel.run()
+    assert channel.said("story")["5"] == first
+
+
+def test_opinion_that_was_taken_down_is_withdrawn_with_its_words(channel: Channel, site: CareOpinion) -> None:
+    channel.run()
+    site.remove(7)
+    assert channel.run() == 1
+    assert channel.withdrawn == {"7"}
+    assert channel.said("story") == truth(site)
+    assert channel.rows("select from restricted.comment_original") and not channel.rows(
+        "select from restricted.comment_original where original_text like '%%kind 7'"
+    )
+    assert channel.run() == 0
+
+
+def test_page_that_shifts_while_it_is_read_loses_nothing(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    def shift() -> None:
+        site.put(30, "Came while reading", "2026-03-09T09:00:00+00:00")
+        site.remove(6)
+
+    emulator.faults = [Fault(path="/tags", before=shift)]
+    channel.run()
+    channel.run()
+    assert channel.said("story") == truth(site)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=500),
+        Fault(body=b'"Sorry! Something went wrong."'),
+        Fault(body=b"Sorry! Something went wrong."),
+        Fault(body=json.dumps([{"id": 1}]).encode(), path="/opinions"),
+        Fault(body=b'[{"id": 1, "body": "cut'),
+        Fault(delay_seconds=3.0),
+    ],
+    ids=["500", "error in a 200", "error text", "elements with one key", "broken JSON", "time-out"],
+)
+def test_fault_that_passes_is_met_with_another_try(
+    channel: Channel, site: CareOpinion, emulator: Emulator, fault: Fault
+) -> None:
+    emulator.faults = [fault]
+    channel.run()
+    assert channel.said("story") == truth(site)
+
+
+def test_storm_of_429_waits_as_long_as_the_site_asks(
+    channel: Channel, site: CareOpinion, emulator: Emulator, waits: list[float]
+) -> None:
+    emulator.faults = [Fault(status=429, headers={"Retry-After": "7"}) for _ in range(4)]
+    channel.run()
+    assert waits == [7.0] * 4
+    assert channel.said("story") == truth(site)
+
+
+def test_site_that_stays_away_leaves_nothing_half_done(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    emulator.faults = [Fault(status=500, path="/4/tags") for _ in range(6)]
+    with pytest.raises(PlaceUnavailableError, match="opinions"):
+        channel.run()
+    assert channel.cursor is None
+    assert not channel.rows("select from landing.delivery")
+    channel.run()
+    assert channel.said("story") == truth(site)
+
+
+def test_refused_key_names_the_connection_and_never_the_key(channel: Channel) -> None:
+    channel.connection = SourceConnection("opinions_system", channel.connection.url, "", "wrong-key")
+    with pytest.raises(FeedbackError, match="opinions_system") as raised:
+        channel.run()
+    assert "wrong-key" not in str(raised.value)
+
+
+def test_author_never_lands(channel: Channel) -> None:
+    channel.run()
+    [(url,)] = channel.rows("select landing_url from landing.delivery")
+    assert b"Must Not Land" not in Path(url.removeprefix("file://")).read_bytes()
+    assert not channel.rows("select from landing.record where payload::text like '%%Must Not Land%%'")
+
+
+def test_backfill_of_a_window_gives_the_same_rows(channel: Channel, site: CareOpinion) -> None:
+    channel.run()
+    before = channel.rows("select * from feedback.comment order by comment_id")
+    cursor = channel.cursor
+    channel.run(window=(utc("2026-03-02"), utc("2026-03-05")))
+    assert channel.rows("select * from feedback.comment order by comment_id") == before
+    assert channel.cursor == cursor
+
+
+def test_backfill_before_any_run_brings_its_window_alone(channel: Channel) -> None:
+    channel.run(window=(utc("2026-03-02"), utc("2026-03-05")))
+    assert set(channel.said("story")) == {"2", "3", "4"}
+    channel.run()
+    assert set(channel.said("story")) == set("1234567")
+
+
+def test_opinion_at_the_change_of_clocks_counts_on_its_local_day(channel: Channel, site: CareOpinion) -> None:
+    site.put(40, "Before midnight in winter", "2026-03-28T23:30:00+00:00")
+    site.put(41, "After midnight in summer", "2026-03-29T23:30:00+00:00")
+    channel.run()
+    assert (channel.days["40"], channel.days["41"]) == ("2026-03-28", "2026-03-30")

@@ -1,0 +1,109 @@
+"""A declared source that is asked, against an emulator: runs as Airflow would start them, and what the warehouse holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from patient_feedback.orchestration.acceptance import accept_delivery
+from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
+from patient_feedback.orchestration.landing import land_source
+from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source, load_sources
+from patient_feedback.sources.extraction import SourceConnection, Window
+from patient_feedback.warehouse.connection import connect
+
+BALANCE = """
+select received_count, count(*) filter (where record_state <> 'pending')
+from landing.delivery left join landing.record using (delivery_id)
+group by delivery_id, received_count
+"""
+
+
+def declare(folder: Path, slug: str, kind: str, **declared: Any) -> Source:
+    """Return a source as read from a sources.yml."""
+    declaration = {
+        "slug": slug,
+        "label": slug,
+        "kind": kind,
+        "owner": "desk@example.org",
+        "connection": f"{slug}_system",
+        **declared,
+    }
+    path = folder / f"{slug}.yml"
+    path.write_text(yaml.safe_dump({"sources": [declaration]}), encoding="utf-8")
+    return load_sources(path)[0]
+
+
+@dataclass
+class Channel:
+    """Runs of one source, the landing gate left out and a redaction that does nothing."""
+
+    settings: Settings
+    source: Source
+    connection: SourceConnection
+    run_number: int = field(default=0, init=False)
+
+    def run(self, window: Window | None = None) -> int:
+        """Land what is new and decide it; return how many records were landed."""
+        self.run_number += 1
+        landed = land_source(
+            self.settings, self.source, f"run-{self.run_number}", window, lambda _: self.connection
+        )
+        for delivery_id in landed.delivery_ids:
+            map_delivery(self.settings, self.source, delivery_id)
+            with connect(self.settings, "test") as connection:
+                compare_with_accepted(connection, delivery_id)
+            accept_delivery(
+                self.settings,
+                self.source,
+                delivery_id,
+                "run",
+                lambda texts: [(text, 0) for text in texts],
+                "1",
+            )
+        assert all(received == decided for received, decided in self.rows(BALANCE)), "the account is off"
+        return landed.record_count
+
+    def rows(self, query: str, *parameters: object) -> list[tuple]:
+        with connect(self.settings, "test") as connection:
+            return connection.execute(query, parameters or None).fetchall()
+
+    def said(self, question_slug: str) -> dict[str, str]:
+        """Return the kept words of each record that stands."""
+        return dict(
+            self.rows(
+                "select source_record_ref, comment_text from feedback.comment "
+                "where source_slug = %s and question_slug = %s",
+                self.source.slug,
+                question_slug,
+            )
+        )
+
+    @property
+    def withdrawn(self) -> set[str]:
+        return {
+            ref for (ref,) in self.rows("select source_record_ref from feedback.record where is_withdrawn")
+        }
+
+    @property
+    def days(self) -> dict[str, str]:
+        """Return the day on which each record's feedback was given."""
+        return {
+            ref: str(day)
+            for ref, day in self.rows("select source_record_ref, submitted_on from feedback.response")
+        }
+
+    @property
+    def cursor(self) -> Mapping[str, str] | None:
+        rows = self.rows("select position from landing.source_cursor")
+        return rows[0][0] if rows else None
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
