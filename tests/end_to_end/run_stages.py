@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from patient_feedback.orchestration import analysis, ingestion, marts, themes
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun, recorded
 from patient_feedback.settings import Settings
@@ -62,8 +60,6 @@ def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool 
     return True
 
 
-if __name__ == "__main__":
-    published = run_stages(
-        Settings.from_environment(), sys.argv[1], must_publish="without-marts" not in sys.argv
-    )
+def main(run_id: str, *options: str) -> None:
+    published = run_stages(Settings.from_environment(), run_id, must_publish="without-marts" not in options)
     print("published" if published else "nothing new")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +12,12 @@ import harbour
 import psycopg
 import pytest
 from run_stages import run_stages
+from stage_process import StageProcess
 
 from patient_feedback.settings import Settings
 from patient_feedback.stack.postgres import EmbeddedPostgres
 from patient_feedback.warehouse.connection import connect
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
-RUN_STAGES = Path(__file__).parent / "run_stages.py"
 STAGES = (
     "land_deliveries",
     "map_records",
@@ -38,24 +35,17 @@ STAGES = (
 )
 
 
-def start_run(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(RUN_STAGES), *arguments],
-        env={**os.environ, **environment, "PYTHONPATH": str(PROJECT_DIR / "plugins")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def start_run(environment: dict[str, str], *arguments: str) -> StageProcess:
+    return StageProcess(environment, *arguments)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: StageProcess) -> str:
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors[-3000:]
     return output.strip().splitlines()[-1]
 
 
-def kill_in_stage(process: subprocess.Popen[str], database: psycopg.Connection, stage: str) -> bool:
+def kill_in_stage(process: StageProcess, database: psycopg.Connection, stage: str) -> bool:
     """Kill the process as soon as it works on `stage`; False where it ended before it was seen there."""
     deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:

@@ -28,6 +28,8 @@ CARRYING = (
     "records",
     "orphaned_responses",
     "withdrawals",
+    "landed_words_of_withdrawn",
+    "candidate_words_of_withdrawn",
 )
 
 Redact = Callable[[Sequence[str]], list[tuple[str, int]]]
@@ -57,6 +59,7 @@ def accept_delivery(
         "source_slug": source.slug,
         "language_code": source.language,
         "redaction_version": redaction_version,
+        "words": [comment.column for comment in source.mapping.comments],
     }
     with connect(settings, "accept_feedback") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"accept:{source.slug}",))

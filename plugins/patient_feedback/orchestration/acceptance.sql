@@ -560,6 +560,43 @@ where
     and decided.record_state = 'withdrawn'
     and not decided.is_superseded
 
+-- name: landed_words_of_withdrawn
+-- Nor do they stay in what was landed of the record, in whatever delivery; the hash stays, so that what is delivered
+-- again is still known. The landed file itself goes by the retention rule (docs/production.md).
+update landing.record
+set payload = record.payload || jsonb_build_object('__content_sha256__', candidate.content_sha256) || blanked.columns
+from landing.candidate_record as candidate
+inner join feedback.record as kept
+    on candidate.source_slug = kept.source_slug and candidate.source_record_ref = kept.source_record_ref
+inner join decided on candidate.source_record_ref = decided.source_record_ref
+cross join (
+    select coalesce(jsonb_object_agg(worded.name, null), '{}') as columns
+    from unnest(%(words)s::text[]) as worded (name)
+) as blanked
+where
+    candidate.source_slug = %(source_slug)s
+    and kept.is_withdrawn
+    and record.delivery_id = candidate.delivery_id
+    and record.record_number = candidate.record_number
+    and exists (
+        select from unnest(%(words)s::text[]) as worded (name)
+        where record.payload ->> worded.name is not null
+    )
+
+-- name: candidate_words_of_withdrawn
+delete from landing.candidate_comment as candidate
+using landing.candidate_record as own, feedback.record as kept, decided
+where
+    own.source_slug = %(source_slug)s
+    and kept.source_slug = own.source_slug
+    and kept.source_record_ref = own.source_record_ref
+    and kept.is_withdrawn
+    and decided.source_record_ref = own.source_record_ref
+    and candidate.delivery_id = own.delivery_id
+    and candidate.record_number = own.record_number
+    -- What was taken out before is not taken out again.
+    and not candidate.is_blank
+
 -- name: states
 update landing.record
 set record_state = decided.record_state

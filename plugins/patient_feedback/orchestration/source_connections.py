@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 CONNECTION_EXAMPLES = {
     SourceKind.CARE_OPINION: "--conn-type http --conn-host https://HOST/api/v2 --conn-password SUBSCRIPTION_KEY",
     SourceKind.FHIR_SEARCH: "--conn-type http --conn-host https://HOST/fhir --conn-password TOKEN",
+    SourceKind.FHIR_BULK: "--conn-type http --conn-host https://HOST/fhir --conn-password TOKEN",
+    SourceKind.GOOGLE_REVIEWS: "--conn-type http --conn-host https://HOST/v4 --conn-login CLIENT_ID "
+    '--conn-password CLIENT_SECRET --conn-extra \'{"refresh_token": "..", "token_url": ".."}\'',
+    SourceKind.QUALTRICS: "--conn-type http --conn-host https://DATACENTER_HOST/API/v3 --conn-password API_TOKEN",
+    SourceKind.SURVEY_MONKEY: "--conn-type http --conn-host https://HOST/v3 --conn-password ACCESS_TOKEN",
     SourceKind.SQL_TABLE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login USER "
     "--conn-password PASSWORD",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
 
@@ -55,8 +55,7 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
             yield RawRecord(str(opinion["id"]), {**opinion, "tags": tags, "healthServices": services})
     if request.window is None:
         # An opinion that was taken down is no longer listed.
-        for key in sorted(request.held_keys(begin) - listed):
-            yield RawRecord(key, {}, is_withdrawn=True)
+        yield from vanished(request, request.held_keys(begin), listed)
         found.cursor = {"submitted_at": newest}
 
 

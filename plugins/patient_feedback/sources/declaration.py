@@ -55,8 +55,12 @@ class SourceKind(StrEnum):
     XLSX_FILE = "xlsx_file"
     JSONL_FILE = "jsonl_file"
     CARE_OPINION = "care_opinion"
+    FHIR_BULK = "fhir_bulk"
     FHIR_SEARCH = "fhir_search"
+    GOOGLE_REVIEWS = "google_reviews"
+    QUALTRICS = "qualtrics"
     SQL_TABLE = "sql_table"
+    SURVEY_MONKEY = "survey_monkey"
 
     @property
     def is_file(self) -> bool:
@@ -93,7 +97,11 @@ class Request(Declared):
     """What to ask a system for, and how fast; how to reach it is in its Airflow connection."""
 
     questionnaire: Annotated[str, Field(min_length=1)] | None = None
-    """fhir_search: the canonical URL of the questionnaire whose responses are wanted."""
+    """fhir_search, fhir_bulk: the canonical URL of the questionnaire whose responses are wanted."""
+    survey: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    """qualtrics, survey_monkey: the survey's id."""
+    place: Annotated[str, Field(pattern=r"^accounts/[^/]+/locations/[^/]+$")] | None = None
+    """google_reviews: the location, such as accounts/123/locations/456."""
     table: Annotated[str, Field(pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")] | None = None
     """sql_table: the table or view, with its schema where it has one."""
     key_column: ColumnName | None = None
@@ -106,6 +114,9 @@ class Request(Declared):
     """So far behind the newest record that was seen the next run begins: clocks differ, and records come late."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     """At most so many requests a second. Left out: what the kind allows."""
+    largest_vanished_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Where more than this share of the records that are held is no longer shown (and more than 20 of them), the run
+    stops and a person decides: a system that shows nothing by mistake must not withdraw everything."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """A request that is not answered in so many seconds is tried again."""
 
@@ -113,18 +124,24 @@ class Request(Declared):
 _OF_ALL_HTTP = {
     "page_size": False,
     "overlap_minutes": False,
+    "largest_vanished_share": False,
     "requests_per_second": False,
     "timeout_seconds": False,
 }
 REQUEST_FIELDS: dict[SourceKind, dict[str, bool]] = {
     SourceKind.CARE_OPINION: _OF_ALL_HTTP,
+    SourceKind.FHIR_BULK: {"questionnaire": True, **_OF_ALL_HTTP},
     SourceKind.FHIR_SEARCH: {"questionnaire": True, **_OF_ALL_HTTP},
+    SourceKind.GOOGLE_REVIEWS: {"place": True, **_OF_ALL_HTTP},
+    SourceKind.QUALTRICS: {"survey": True, **_OF_ALL_HTTP},
+    SourceKind.SURVEY_MONKEY: {"survey": True, **_OF_ALL_HTTP},
     SourceKind.SQL_TABLE: {
         "table": True,
         "key_column": True,
         "updated_column": True,
         "page_size": False,
         "overlap_minutes": False,
+        "largest_vanished_share": False,
     },
 }
 """What each kind's request may hold; True: must."""
@@ -227,7 +244,7 @@ class Source(Declared):
     @property
     def key_column(self) -> str:
         """The column that tells the records of a system apart, by which it is asked what became of them."""
-        return self.request.key_column or "id"
+        return self.request.key_column or ("ResponseId" if self.kind is SourceKind.QUALTRICS else "id")
 
     def ignores(self, column: str) -> bool:
         """Tell whether the column is never to be read."""

@@ -5,7 +5,7 @@ A kind is a module of this package that bears the kind's name and has what `Sour
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -19,6 +19,8 @@ Cursor = dict[str, str]
 Window = tuple[datetime, datetime]
 """From (included) to (excluded), UTC."""
 
+FEW_VANISHED = 20
+"""So many records may be gone at once whatever their share."""
 WITHDRAWN_KEY = "__withdrawn__"
 """Payload key that marks a record which the source took back without saying anything else of it."""
 
@@ -107,6 +109,22 @@ class SourceKindModule(Protocol):
 def kind_module(kind: SourceKind) -> SourceKindModule:
     """Return the module of a kind that is asked over a connection."""
     return cast(SourceKindModule, import_module(f"patient_feedback.sources.{kind}"))
+
+
+def vanished(request: ExtractionRequest, held: frozenset[str], shown: Set[str]) -> Iterator[RawRecord]:
+    """Yield a withdrawal for each held record that the source no longer shows.
+
+    Raises FeedbackError where they are so many that a mistake of the source is likelier.
+    """
+    gone = sorted(held - shown)
+    allowed = request.source.request.largest_vanished_share
+    if len(gone) > FEW_VANISHED and len(gone) > allowed * len(held):
+        raise FeedbackError(
+            f"The source '{request.source.slug}' no longer shows {len(gone)} of the {len(held)} records that are held. "
+            "Nothing was withdrawn. If they are gone indeed, set request.largest_vanished_share to 1 for one run."
+        )
+    for key in gone:
+        yield RawRecord(key, {}, is_withdrawn=True)
 
 
 def without_identifiers(content: Mapping[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:

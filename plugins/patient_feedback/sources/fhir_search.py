@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceClient
 from patient_feedback.sources.moments import utc_text
 
@@ -86,8 +86,7 @@ def _deleted(
         return
     page_size = str(request.source.request.page_size)
     listed = _pages(client, [*wanted, ("_elements", "id"), ("_count", page_size)])
-    for key in sorted(held - {str(resource["id"]) for resource in listed}):
-        yield RawRecord(key, {}, is_withdrawn=True)
+    yield from vanished(request, held, {str(resource["id"]) for resource in listed})
 
 
 def _count(client: SourceClient, search: list[tuple[str, str]]) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -25,6 +25,7 @@ from patient_feedback.sources.extraction import ExtractionRequest
 
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 120.0
+CHUNK_BYTES = 1024 * 1024
 Parameters = Mapping[str, Any] | list[tuple[str, str]] | None
 _AGAIN_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _BACK_OFF = wait_exponential_jitter(initial=1.0, max=LONGEST_WAIT_SECONDS)
@@ -49,7 +50,8 @@ class SourceClient:
     """A client of one system; use it as a context manager.
 
     `refusal` reads a JSON answer and returns what is wrong with it where a system says an error with status
-    200. Raises PlaceUnavailableError where tries run out, and FeedbackError where another try is no use.
+    200. `reset_seconds` reads from an answer that says "later" how long to wait, where a system says it otherwise than
+    by Retry-After. Raises PlaceUnavailableError where tries run out, and FeedbackError where another try is no use.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class SourceClient:
         *,
         requests_per_second: float | None = None,
         refusal: Callable[[Any], str | None] = lambda _: None,
+        reset_seconds: Callable[[httpx.Response], float | None] = lambda _: None,
     ) -> None:
         from pyrate_limiter import Duration, Limiter, Rate
 
@@ -70,6 +73,7 @@ class SourceClient:
                 f"The Airflow connection '{request.connection.name}' has no host: put the system's address there."
             )
         self._refusal = refusal
+        self._reset_seconds = reset_seconds
         self._client = httpx.Client(
             headers=dict(headers or {}), timeout=request.source.request.timeout_seconds
         )
@@ -90,8 +94,19 @@ class SourceClient:
         """Return the JSON of an answer; one that is broken is asked for again."""
         return json.loads(self.get(address, params, is_json=True, **options).text)
 
+    def download(self, address: str, target: IO[bytes], **options: Any) -> None:
+        """Write the answer to a GET into `target`, in constant memory; a try that breaks off is written over."""
+        self.send("GET", address, target=target, **options)
+
     def send(
-        self, method: str, address: str, *, is_json: bool = False, has_auth: bool = True, **options: Any
+        self,
+        method: str,
+        address: str,
+        *,
+        is_json: bool = False,
+        has_auth: bool = True,
+        target: IO[bytes] | None = None,
+        **options: Any,
     ) -> httpx.Response:
         url = urljoin(self._base, address)
         self._refuse_stranger(url, has_auth)
@@ -103,7 +118,7 @@ class SourceClient:
             reraise=True,
         )
         try:
-            return retrying(self._send_once, method, url, is_json, has_auth, options)
+            return retrying(self._send_once, method, url, is_json, has_auth, target, options)
         except _TryAgainError as error:
             raise PlaceUnavailableError(
                 f"The source '{self._source.slug}' at {_shown(url)} {error} after {ATTEMPTS} tries: what came before "
@@ -111,12 +126,20 @@ class SourceClient:
             ) from None
 
     def _send_once(
-        self, method: str, url: str, is_json: bool, has_auth: bool, options: Mapping[str, Any]
+        self,
+        method: str,
+        url: str,
+        is_json: bool,
+        has_auth: bool,
+        target: IO[bytes] | None,
+        options: Mapping[str, Any],
     ) -> httpx.Response:
         if self._limiter is not None:
             self._limiter.try_acquire(self._source.slug)
         try:
-            if has_auth:
+            if target is not None:
+                answer = self._stream(method, url, has_auth, target, options)
+            elif has_auth:
                 answer = self._client.request(method, url, **options)
             else:
                 answer = httpx.request(method, url, timeout=self._client.timeout, **options)
@@ -124,11 +147,15 @@ class SourceClient:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
         if answer.status_code in _AGAIN_LATER:
-            raise _TryAgainError(f"answers {answer.status_code}", _retry_after(answer))
+            later = self._reset_seconds(answer)
+            raise _TryAgainError(
+                f"answers {answer.status_code}", _retry_after(answer) if later is None else later
+            )
         if answer.status_code in (401, 403):
-            raise FeedbackError(
+            raise SourceAnswerError(
                 f"The source '{self._source.slug}' at {_shown(url)} refuses the Airflow connection "
-                f"'{self._connection.name}' ({answer.status_code}): renew its key or token, or its rights."
+                f"'{self._connection.name}' ({answer.status_code}): renew its key or token, or its rights.",
+                answer.status_code,
             )
         if answer.is_error:
             raise SourceAnswerError(
@@ -143,6 +170,22 @@ class SourceClient:
                 wrong = "sends broken JSON"
             if wrong:
                 raise _TryAgainError(wrong)
+        return answer
+
+    def _stream(
+        self, method: str, url: str, has_auth: bool, target: IO[bytes], options: Mapping[str, Any]
+    ) -> httpx.Response:
+        opened = (
+            self._client.stream(method, url, **options)
+            if has_auth
+            else httpx.stream(method, url, timeout=self._client.timeout, **options)
+        )
+        with opened as answer:
+            target.seek(0)
+            target.truncate()
+            if answer.is_success:
+                for chunk in answer.iter_bytes(CHUNK_BYTES):
+                    target.write(chunk)
         return answer
 
     def _refuse_stranger(self, url: str, has_auth: bool) -> None:

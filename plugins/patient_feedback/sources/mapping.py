@@ -56,6 +56,8 @@ CANDIDATE_COMMENT_COLUMNS = (
 FORMULA_ERRORS = frozenset(
     ("#ref!", "#n/a", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#spill!", "#calc!", "#getting_data")
 )
+CONTENT_SHA256_KEY = "__content_sha256__"
+"""Payload key of what the content's hash was before the words of a withdrawn record were taken out."""
 UNNAMED_QUESTION = "unnamed_question"
 """Slug of a comment whose question column is empty."""
 
@@ -377,6 +379,8 @@ def _attributes(source: Source) -> Iterator[tuple[str, AttributeField]]:
 
 def _content_sha256(record: DeliveredRecord, source: Source) -> str:
     """Hash what was delivered in the mapped columns: a new column that nobody reads makes no new content."""
+    if isinstance(kept := record.payload.get(CONTENT_SHA256_KEY), str):
+        return kept
     if Defect.UNREADABLE_LINE in record.defects:
         content = dict(record.payload)
     else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
-from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord
+from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord, vanished
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Table
 
 IDENTIFIERS: tuple[str, ...] = ()
 """Which columns identify a person only the declaration can say: `ignore_columns`."""
@@ -81,33 +81,18 @@ def _extracts(connection: Connection, request: ExtractionRequest) -> Iterator[Ex
     withdrawn: Iterator[RawRecord] = iter(())
     if request.window is None:
         present = {str(found) for found in connection.execute(select(key)).scalars()}
-        withdrawn = (
-            RawRecord(gone, {}, is_withdrawn=True) for gone in sorted(request.held_keys(None) - present)
-        )
-    for number in range(10**9):
-        first = next(rows, None)
-        if first is None and number > 0:
-            break
-        piece = Extract(iter(()))
-        if first is not None:
-            piece.records = _records(
-                piece, chain([first], islice(rows, EXTRACT_SIZE - 1)), kept, key.name, updated.name, request
-            )
-        is_counted_whole = number == 0
-        if is_counted_whole:
-            piece.source_count = connection.execute(
-                select(func.count()).select_from(_limited(query, EXTRACT_SIZE))
-            ).scalar_one()
+        withdrawn = vanished(request, request.held_keys(None), present)
+    left = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    while True:
+        piece = Extract(iter(()), source_count=min(left, EXTRACT_SIZE))
+        piece.records = _records(piece, islice(rows, EXTRACT_SIZE), kept, key.name, updated.name, request)
         yield piece
-        if first is None:
+        left -= EXTRACT_SIZE
+        if left <= 0:
             break
     gone = list(withdrawn)
     if gone:
         yield Extract(iter(gone))
-
-
-def _limited(query: Select[Any], count: int) -> Any:
-    return query.limit(count).subquery()
 
 
 def _records(

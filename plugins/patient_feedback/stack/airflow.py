@@ -84,7 +84,12 @@ class LocalAirflow:
             f"{AIRFLOW_ROLE}:{quote(settings.secret(f'{AIRFLOW_ROLE}_password'), safe='')}"
             f"@{settings.db_host}:{settings.db_port}/{AIRFLOW_ROLE}"
         )
-        inherited = {k: v for k, v in self._environ.items() if not k.startswith(("AIRFLOW_", "_AIRFLOW_"))}
+        inherited = {
+            name: value
+            for name, value in self._environ.items()
+            # A connection in the environment is one of the ways in which Airflow is given secrets.
+            if name.startswith("AIRFLOW_CONN_") or not name.startswith(("AIRFLOW_", "_AIRFLOW_"))
+        }
         no_proxy = ",".join(
             filter(None, ["127.0.0.1,localhost", inherited.get("NO_PROXY", inherited.get("no_proxy"))])
         )

@@ -32,6 +32,8 @@ accounts as (
         deliveries.refusal_reason,
         -- A file that no reader can open has no count: nothing was received from it.
         coalesce(deliveries.received_count, 0) as received_count,
+        deliveries.source_count,
+        deliveries.extracted_count,
         coalesce(records_by_state.accepted_count, 0) as accepted_count,
         coalesce(records_by_state.set_aside_count, 0) as set_aside_count,
         coalesce(records_by_state.duplicate_count, 0) as duplicate_count,
@@ -58,6 +60,8 @@ select
     delivery_state,
     refusal_reason,
     received_count,
+    source_count,
+    extracted_count,
     accepted_count,
     set_aside_count,
     duplicate_count,

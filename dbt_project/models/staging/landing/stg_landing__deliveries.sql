@@ -22,6 +22,8 @@ renamed as (
         delivery_state,
         refusal_reason,
         received_count,
+        source_count,
+        extracted_count,
 
         -- times
         file_modified_at,

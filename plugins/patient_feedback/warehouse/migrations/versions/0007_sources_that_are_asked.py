@@ -30,6 +30,9 @@ create table landing.extracted_record (
 comment on table landing.extracted_record is
     'What was landed last of each record of a source that is asked: windows overlap, and only a change is landed.';
 
+-- A withdrawn record is sought in every delivery that brought it.
+create index candidate_record_by_ref on landing.candidate_record (source_slug, source_record_ref);
+
 alter table landing.delivery
     add column source_count bigint,
     add column extracted_count bigint;
@@ -42,6 +45,7 @@ grant select on landing.source_cursor to engineer;
 """
 
 DOWNGRADE = """
+drop index landing.candidate_record_by_ref;
 alter table landing.delivery drop column source_count, drop column extracted_count;
 drop table landing.extracted_record;
 drop table landing.source_cursor;

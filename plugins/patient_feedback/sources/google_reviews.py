@@ -1,0 +1,232 @@
+"""Google Business reviews (API version 4) of one location: newest change first, without a filter by date."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from patient_feedback.errors import FeedbackError
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
+from patient_feedback.sources.moments import utc_text
+
+# A reply is the organisation's and often greets the reviewer by name.
+IDENTIFIERS = (
+    "reviewer.displayName",
+    "reviewer.profilePhotoUrl",
+    "reviewReply.comment",
+    "reviewMediaItems",
+)
+LARGEST_PAGE = 50
+LISTINGS = 3
+"""So often the reviews are listed where they change while they are read."""
+LATEST_REPLY = timedelta(days=30)
+"""A reply does not move a review in the list: so far back every run reads again."""
+WHOLE_KEYS = frozenset({"reviewId", "updateTime"})
+_TRANSLATED_FIRST = re.compile(r"\s*\(Translated by Google\).*?\n\s*\(Original\)\s*(.*)", re.DOTALL)
+_TRANSLATED_LAST = re.compile(r"(.*?)\n\s*\(Translated by Google\)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What one reading of the list has shown."""
+
+    keys: set[str] = field(default_factory=set)
+    counts: list[int] = field(default_factory=list)
+    """The count that each page gives of all reviews."""
+    is_complete: bool = False
+    """The last page was reached."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Nothing came or went while it was read: a page that shifts may hide a review."""
+        return self.is_complete and set(self.counts) == {len(self.keys)}
+
+
+def extract(request: ExtractionRequest) -> Iterator[Extract]:
+    """Yield one extract: the reviews changed since the cursor, and all where the count says that some are gone."""
+    found = Extract(iter(()))
+    found.records = _reviews(request, found)
+    yield found
+
+
+def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
+    newest = (request.cursor or {}).get("updated_at", "")
+    begin = None
+    if request.window is None and newest:
+        overlap = max(LATEST_REPLY, timedelta(minutes=request.source.request.overlap_minutes))
+        begin = datetime.fromisoformat(newest) - overlap
+    held = request.held_keys(None)
+    shown: set[tuple[str, str]] = set()
+    before: set[str] | None = None
+    is_whole = False
+    with SourceClient(request, refusal=_refusal) as client:
+        location = _Location(client, request)
+        for _ in range(LISTINGS):
+            listing = _Listing()
+            for review in _listed(location, listing, begin):
+                version = (review["reviewId"], review["updateTime"])
+                if version in shown or not _is_wanted(review, request):
+                    continue
+                shown.add(version)
+                newest = max(newest, utc_text(review["updateTime"]) or "")
+                yield RawRecord(version[0], review)
+            # A count that never agrees is believed less than two lists that do.
+            is_whole = listing.is_steady or (listing.is_complete and listing.keys == before)
+            if is_whole or (not listing.is_complete and set(listing.counts) == {len(held | listing.keys)}):
+                break
+            before, begin = listing.keys if listing.is_complete else None, None
+    if request.window is not None:
+        return
+    if is_whole:
+        yield from vanished(request, held, listing.keys)
+        if listing.counts:
+            # Of a review that was edited or went while it was read, two versions or one more were given.
+            found.source_count = listing.counts[-1] + len(shown) - len(listing.keys)
+    if newest:
+        found.cursor = {"updated_at": newest}
+
+
+def _is_wanted(review: Mapping[str, Any], request: ExtractionRequest) -> bool:
+    if request.window is None:
+        return True
+    begin, end = request.window
+    updated_at = utc_text(review["updateTime"])
+    return updated_at is not None and begin <= datetime.fromisoformat(updated_at) < end
+
+
+def _listed(location: _Location, listing: _Listing, begin: datetime | None) -> Iterator[Mapping[str, Any]]:
+    """Yield the reviews page by page, until one was last changed before `begin`."""
+    token: str | None = None
+    may_begin_again = True
+    while True:
+        try:
+            page = location.page(token)
+        except SourceAnswerError as error:
+            if error.status != 400 or token is None or not may_begin_again:
+                raise
+            # The page's token has expired: from the first page on, what is shown twice is known.
+            may_begin_again, token = False, None
+            listing.keys.clear()
+            listing.counts.clear()
+            continue
+        if page.get("totalReviewCount") is not None:
+            listing.counts.append(int(page["totalReviewCount"]))
+        reviews = page.get("reviews") or []
+        for review in reviews:
+            listing.keys.add(review["reviewId"])
+            yield review
+        token = page.get("nextPageToken") or None
+        if token is None:
+            listing.is_complete = True
+            return
+        moments = [utc_text(review["updateTime"]) for review in reviews]
+        if begin and any(moment and datetime.fromisoformat(moment) < begin for moment in moments):
+            return
+
+
+class _Location:
+    """Gives a location's pages, with an access token that is fetched again where it ran out."""
+
+    def __init__(self, client: SourceClient, request: ExtractionRequest) -> None:
+        self._client = client
+        self._request = request
+        self._address = f"{request.source.request.place}/reviews"
+        self._access_token = ""
+
+    def page(self, page_token: str | None) -> Mapping[str, Any]:
+        params = {
+            "pageSize": str(min(self._request.source.request.page_size, LARGEST_PAGE)),
+            "orderBy": "updateTime desc",
+        }
+        if page_token:
+            params["pageToken"] = page_token
+        if self._access_token:
+            try:
+                return self._asked(params)
+            except SourceAnswerError as error:
+                if error.status != 401:
+                    raise
+        self._access_token = self._fresh_token()
+        return self._asked(params)
+
+    def _asked(self, params: dict[str, str]) -> Mapping[str, Any]:
+        headers = {"Authorization": f"Bearer {self._access_token}"}
+        answer: Mapping[str, Any] = self._client.get_json(self._address, params, headers=headers)
+        return answer
+
+    def _fresh_token(self) -> str:
+        connection = self._request.connection
+        extra = {name: str(connection.extra.get(name) or "") for name in ("refresh_token", "token_url")}
+        missing = [f"'{name}' in its extra" for name, value in extra.items() if not value]
+        missing += [] if connection.login else ["a login (the client's id)"]
+        if missing:
+            raise FeedbackError(
+                f"The Airflow connection '{connection.name}' lacks {' and '.join(missing)}: put it there."
+            )
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": extra["refresh_token"],
+            "client_id": connection.login,
+            "client_secret": connection.secret(),
+        }
+        try:
+            answer = self._client.send("POST", extra["token_url"], data=form, has_auth=False, is_json=True)
+        except SourceAnswerError as error:
+            raise FeedbackError(
+                f"The token service of the source '{self._request.source.slug}' refuses the Airflow connection "
+                f"'{connection.name}' ({error.status}): renew its refresh_token, or mend its login, password and token_url."
+            ) from None
+        token = json.loads(answer.text).get("access_token")
+        if not token:
+            raise FeedbackError(
+                f"The token service of the source '{self._request.source.slug}' gives no access_token: check token_url "
+                f"in the extra of the Airflow connection '{connection.name}'."
+            )
+        return str(token)
+
+
+def payload(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a review as columns; of a translated comment the words that the patient wrote."""
+    reviewer = content.get("reviewer")
+    reply = content.get("reviewReply")
+    created, updated = content.get("createTime"), content.get("updateTime")
+    return {
+        "id": content.get("reviewId"),
+        "location": str(content.get("name") or "").partition("/reviews/")[0] or None,
+        "star_rating": content.get("starRating"),
+        "comment": original_words(content.get("comment")),
+        "created": utc_text(created) or created,
+        "updated": utc_text(updated) or updated,
+        # What is false is left out by the source.
+        "is_anonymous": bool(reviewer.get("isAnonymous")) if isinstance(reviewer, Mapping) else None,
+        "is_replied": reply is not None,
+        "replied_at": utc_text(reply.get("updateTime")) if isinstance(reply, Mapping) else None,
+    }
+
+
+def original_words(comment: Any) -> str | None:
+    """Return a comment without the machine's translation, which stands before or behind the original."""
+    if not isinstance(comment, str):
+        return None
+    if found := _TRANSLATED_FIRST.fullmatch(comment) or _TRANSLATED_LAST.match(comment):
+        return found[1].strip()
+    return comment
+
+
+def _refusal(answer: Any) -> str | None:
+    """An error may come with status 200, and a page with reviews that are cut."""
+    if not isinstance(answer, Mapping):
+        return "answers with no object"
+    if "error" in answer:
+        return "answers with an error in place of reviews"
+    reviews = answer.get("reviews", [])
+    if not isinstance(reviews, list):
+        return "answers with no list of reviews"
+    if any(not isinstance(one, Mapping) or not set(one) >= WHOLE_KEYS for one in reviews):
+        return "answers with reviews that lack their keys"
+    return None
