@@ -129,6 +129,7 @@ DELIVERY_DEFECTS = {
         "'landed_at', landed_at - interval '1 day'))).* from landing.delivery where " + EVERY
         for number in range(3)
     ),
+    "FB-LND-010": ("update landing.delivery set source_count = 12, extracted_count = 10 where " + EVERY,),
     "FB-LND-009": (
         "insert into landing.delivery select (jsonb_populate_record(delivery, jsonb_build_object("
         "'delivery_id', delivery_id || 'e', 'file_sha256', delivery_id || 'e', "
@@ -163,6 +164,7 @@ DEFECTIVE_DELIVERIES = (
         "FB-LND-007",
         "FB-LND-008",
         "FB-LND-009",
+        "FB-LND-010",
         "FB-LND-052",
         "FB-LND-074",
         "FB-LND-081",
