@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -219,6 +220,29 @@ def train(
         f"Wrote {models.sentiment_version} and {models.topics_version} for {models.encoder_version}, "
         f"with figures, to {folder}."
     )
+
+
+@app.command()
+@explained
+def emulate(
+    first_port: Annotated[int, typer.Option(help="The first of eight ports in a row, on 127.0.0.1.")] = 18701,
+) -> None:
+    """Run emulated source systems with sample feedback until Ctrl-C, and lead the local Airflow to them."""
+    from patient_feedback.stack import lifecycle
+    from patient_feedback.stack.emulation import emulated_sources
+
+    settings = Settings.from_environment()
+    lifecycle.make_home(settings)
+    lifecycle.bring_up(settings, _say)
+    with emulated_sources(settings, first_port) as names:
+        console.print(
+            f"{len(names)} emulated systems run, and Airflow has their connections. In another terminal: "
+            "make run SOURCES=examples/all_sources/sources.yml\nCtrl-C ends them.",
+            soft_wrap=True,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(3600)
 
 
 @app.command()

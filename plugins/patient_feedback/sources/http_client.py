@@ -143,13 +143,13 @@ class SourceClient:
                 answer = self._client.request(method, url, **options)
             else:
                 answer = httpx.request(method, url, timeout=self._client.timeout, **options)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
         if answer.status_code in _AGAIN_LATER:
             later = self._reset_seconds(answer)
             raise _TryAgainError(
-                f"answers {answer.status_code}", _retry_after(answer) if later is None else later
+                f"answers {answer.status_code}", retry_after_seconds(answer) if later is None else later
             )
         if answer.status_code in (401, 403):
             raise SourceAnswerError(
@@ -157,7 +157,8 @@ class SourceClient:
                 f"'{self._connection.name}' ({answer.status_code}): renew its key or token, or its rights.",
                 answer.status_code,
             )
-        if answer.is_error:
+        # A redirection is none either: the key does not follow it.
+        if not answer.is_success:
             raise SourceAnswerError(
                 f"The source '{self._source.slug}' answers {answer.status_code} at {_shown(url)}: check the "
                 "connection's address and the declaration's request.",
@@ -212,7 +213,7 @@ def _wait(state: RetryCallState) -> float:
     return _BACK_OFF(state)
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
+def retry_after_seconds(answer: httpx.Response) -> float | None:
     """Return the seconds of a Retry-After, which is a number or a date."""
     given = answer.headers.get("Retry-After", "").strip()
     if not given:

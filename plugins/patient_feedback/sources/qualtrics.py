@@ -13,8 +13,8 @@ Unseen and unanswered: a closed question that the patient saw and left out says 
 (by a branch, or since the patient had left) says -100; in a choice of several, 0 is seen and not ticked. So a mapping
 tells them apart with `missing: ["-99"]` and `not_applicable: ["-100"]`. Words are blank in both cases.
 
-A mapping may name a column `Q2.question`: it holds the wording that the question Q2 bears, so that `question.values`
-of a comment shows a wording that changed.
+A mapping may name a column `Q2.question`: it holds the wording that the question Q2 bears now, so that
+`question.values` of a comment shows a wording that changed; in all responses that are read again, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import csv
 import io
 import json
 import logging
+import re
 import tempfile
 import zipfile
 import zlib
@@ -78,6 +79,8 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 LONGEST_EXPORT_SECONDS = 3600.0
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 QUESTION_SUFFIX = ".question"
+_QUESTION = re.compile(r"(^|_)QID\d")
+"""In an import id; in a loop its turn stands before it."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, csv.Error)
 
 log = logging.getLogger(__name__)
@@ -123,7 +126,8 @@ class _Listed:
 
 
 def _listed(archive: zipfile.ZipFile, request: ExtractionRequest, held: frozenset[str]) -> _Listed:
-    newest, shown, begin = (request.cursor or {}).get("recorded_at", ""), set(), _begin(request)
+    newest, begin = (request.cursor or {}).get("recorded_at", ""), _begin(request)
+    shown: set[str] = set()
     for key, recorded in _ids(archive, request):
         newest = max(newest, recorded)
         if key in held:
@@ -138,7 +142,7 @@ def _listed(archive: zipfile.ZipFile, request: ExtractionRequest, held: frozense
 
 def _begin(request: ExtractionRequest) -> str:
     if request.window:
-        return request.window[0].astimezone(UTC).isoformat()
+        return request.window[0].astimezone(UTC).replace(microsecond=0).isoformat()
     if not request.cursor:
         return ""
     overlap = max(LONGEST_EDIT, timedelta(minutes=request.source.request.overlap_minutes))
@@ -198,17 +202,19 @@ def _table(archive: zipfile.ZipFile, request: ExtractionRequest) -> Iterator[_Ta
         rows = _rows(csv.reader(text, strict=True), request)
         names, wordings, imports = (next(rows, []) for _ in range(3))
         try:
-            places = [names.index(name) for name in (KEY, STATUS, RECORDED)]
+            key, status, recorded = (names.index(name) for name in (KEY, STATUS, RECORDED))
             import_ids = [str(json.loads(cell)["ImportId"]) for cell in imports]
         except (ValueError, KeyError, TypeError):
-            raise _unreadable(request, f"no rows of names and import ids with {KEY}, {STATUS}, {RECORDED}") from None
-        yield _Table(Header.of(names, request.source), wordings, import_ids, *places, rows)
+            raise _unreadable(
+                request, f"no rows of names and import ids with {KEY}, {STATUS}, {RECORDED}"
+            ) from None
+        yield _Table(Header.of(names, request.source), wordings, import_ids, key, status, recorded, rows)
 
 
 def _rows(reader: Iterator[list[str]], request: ExtractionRequest) -> Iterator[list[str]]:
     width = 0
     try:
-        for cells in reader:
+        for cells in filter(None, reader):
             width = width or len(cells)
             if len(cells) != width:
                 raise _unreadable(request, "a row that is cut")
@@ -227,7 +233,7 @@ def _columns(table: _Table, source: Source) -> Iterator[tuple[str, int, Callable
         if import_id.endswith("_TEXT") or loose_key(name) in words:
             yield name, place, _words
         else:
-            yield name, place, _closed if import_id.startswith("QID") else str
+            yield name, place, _closed if _QUESTION.search(import_id) else str
 
 
 def _words(cell: str) -> str:
@@ -330,7 +336,11 @@ def _csv_names(archive: zipfile.ZipFile) -> list[str]:
 def _refusal(answer: Any) -> str | None:
     """An error may come with status 200, in place of a result."""
     result = answer.get("result") if isinstance(answer, Mapping) else None
-    return None if isinstance(result, Mapping) and "status" in result else "answers without the state of an export"
+    return (
+        None
+        if isinstance(result, Mapping) and "status" in result
+        else "answers without the state of an export"
+    )
 
 
 def _unreadable(request: ExtractionRequest, what: str) -> PlaceUnavailableError:

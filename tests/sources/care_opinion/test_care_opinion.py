@@ -82,10 +82,26 @@ def test_opinion_that_was_taken_down_is_withdrawn_with_its_words(channel: Channe
     assert channel.run() == 1
     assert channel.withdrawn == {"7"}
     assert channel.said("story") == truth(site)
-    assert channel.rows("select from restricted.comment_original") and not channel.rows(
-        "select from restricted.comment_original where original_text like '%%kind 7'"
-    )
+    for table in ("restricted.comment_original", "landing.record", "landing.candidate_comment"):
+        held = channel.rows(f"select t::text from {table} as t where t::text like '%kind %'")
+        assert held, f"{table} must hold the words of the others"
+        assert not any("kind 7" in text for (text,) in held)
     assert channel.run() == 0
+    site.put(7, "The nurse was kind 7", "2026-03-07T09:00:00+00:00")
+    assert channel.run() == 1
+    assert channel.withdrawn == set()
+    assert channel.said("story") == truth(site)
+
+
+def test_site_that_shows_nothing_by_mistake_withdraws_nothing(channel: Channel, site: CareOpinion) -> None:
+    for number in range(100, 130):
+        site.put(number, f"Well cared for {number}", "2026-03-06T09:00:00+00:00")
+    channel.run()
+    before, site.opinions = dict(site.opinions), {}
+    with pytest.raises(FeedbackError, match="Nothing was withdrawn"):
+        channel.run()
+    site.opinions = before
+    assert channel.said("story") == truth(site)
 
 
 def test_page_that_shifts_while_it_is_read_loses_nothing(

@@ -32,6 +32,8 @@ accounts as (
         deliveries.refusal_reason,
         -- A file that no reader can open has no count: nothing was received from it.
         coalesce(deliveries.received_count, 0) as received_count,
+        array_to_string(deliveries.missing_columns, ', ') as missing_columns,
+        array_to_string(deliveries.unknown_columns, ', ') as unknown_columns,
         deliveries.source_count,
         deliveries.extracted_count,
         coalesce(records_by_state.accepted_count, 0) as accepted_count,
@@ -59,6 +61,8 @@ select
     encoding,
     delivery_state,
     refusal_reason,
+    missing_columns,
+    unknown_columns,
     received_count,
     source_count,
     extracted_count,

@@ -1,0 +1,47 @@
+"""The emulated source systems of `emulators/`, and the connections that lead the local Airflow to them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from patient_feedback.errors import StackError
+from patient_feedback.settings import Settings
+from patient_feedback.stack.airflow import LocalAirflow
+
+
+@contextmanager
+def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]:
+    """Run the emulators and give Airflow, which must be up, their connections; yield the connections' names.
+
+    Raises StackError where what they need is not installed, or where Airflow refuses the connections.
+    """
+    sys.path.append(str(settings.project_dir))
+    try:
+        from emulators.all_sources import all_sources, write_connections
+    except ImportError as error:
+        raise StackError(
+            f"The emulators need {error.name}, which comes with what tests need: run `make setup-tests` first."
+        ) from None
+    folder = settings.home / "emulated"
+    folder.mkdir(exist_ok=True)
+    with all_sources(folder, first_port) as connections:
+        path = folder / "connections.json"
+        write_connections(connections, path)
+        local = LocalAirflow(settings)
+        imported = subprocess.run(
+            local.command("connections", "import", "--overwrite", str(path)),
+            env=local.client_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        path.unlink()
+        if imported.returncode != 0:
+            said = (imported.stderr or imported.stdout).strip().splitlines()
+            raise StackError(
+                f"Airflow refuses the connections: {said[-1] if said else 'it does not say why'}."
+            )
+        yield sorted(connections)
