@@ -61,7 +61,7 @@ def all_sources(folder: Path, first_port: int = FIRST_PORT) -> Iterator[Connecti
             "/v4",
             google_reviews.CLIENT_SECRET,
             login=google_reviews.CLIENT_ID,
-            extra=json.dumps(reviews.extra(f"http://127.0.0.1:{first_port + 5}")),
+            extra=json.dumps(reviews.extra(url=f"http://127.0.0.1:{first_port + 5}")),
         )
         connections["emulated_survey_tool"] = _survey_tool(folder)
         connections["emulated_sftp"] = _sftp(running, first_port + 6)

@@ -41,7 +41,8 @@ def land_source(
     was written, or whose feedback was given, in [start, end).
     """
     if source.kind.is_file:
-        landed = land_files(settings, source, run_id, window)
+        place_connection = connection_of(source) if source.connection else None
+        landed = land_files(settings, source, run_id, window, place_connection)
     else:
         landed = land_extracts(settings, source, run_id, window, connection_of(source))
     record_count = landed.record_count + read_again(settings, source, run_id)

@@ -24,6 +24,8 @@ from patient_feedback.warehouse.ledger import add_ledger_entry
 
 COPY_CHUNK_BYTES = 1024 * 1024
 IN_MEMORY_BYTES = 32 * 1024 * 1024
+MISMATCH = "The content is not what the manifest lists"
+"""So begins the reason of a delivery that is refused by its manifest, whatever a reader would make of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class LandedFile:
     source_count: int | None = None
     """Records that the source itself counts, where it can; `extracted_count` is what it gave."""
     extracted_count: int | None = None
+    listed_sha256: str | None = None
+    """What a manifest says that `sha256` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,11 @@ def land_bytes(
             landed.extracted_count,
         ),
     )
-    return _read(connection, delivery_id, local, source)
+    if landed.listed_sha256 not in (None, landed.sha256):
+        reason = f"{MISMATCH}: its SHA-256 is {landed.sha256}, the listed one {landed.listed_sha256}."
+        _refuse(connection, delivery_id, source, reason)
+        return 0
+    return read_delivery(connection, delivery_id, local, source)
 
 
 def read_again(settings: Settings, source: Source, run_id: str) -> int:
@@ -87,8 +95,9 @@ def read_again(settings: Settings, source: Source, run_id: str) -> int:
     with connect(settings, "land_deliveries") as connection:
         stale = connection.execute(
             "select delivery_id, landing_url from landing.delivery "
-            "where source_slug = %s and declaration_sha256 <> %s order by file_modified_at, delivery_id",
-            (source.slug, source.declaration_sha256),
+            "where source_slug = %s and declaration_sha256 <> %s "
+            "and not starts_with(coalesce(refusal_reason, ''), %s) order by file_modified_at, delivery_id",
+            (source.slug, source.declaration_sha256, MISMATCH),
         ).fetchall()
     for delivery_id, landing_url in stale:
         with (
@@ -97,7 +106,7 @@ def read_again(settings: Settings, source: Source, run_id: str) -> int:
         ):
             with fsspec.open(landing_url, "rb") as landed:
                 shutil.copyfileobj(landed, local, COPY_CHUNK_BYTES)
-            received_count = _read(connection, delivery_id, local, source)
+            received_count = read_delivery(connection, delivery_id, local, source)
             record_count += received_count
             add_ledger_entry(
                 connection,
@@ -110,7 +119,7 @@ def read_again(settings: Settings, source: Source, run_id: str) -> int:
     return record_count
 
 
-def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], source: Source) -> int:
+def read_delivery(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], source: Source) -> int:
     """Bring the records of a landed file to landing.record; refuse the delivery where no reader can."""
     local.seek(0)
     try:
@@ -118,24 +127,16 @@ def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], so
             delivered = read_records(cast(BinaryIO, local), source)
             received_count = _copy_records(connection, delivery_id, delivered)
     except UnreadableFileError as refusal:
-        # Of an earlier reading nothing may stand beside a count of zero.
-        connection.execute("delete from landing.record where delivery_id = %s", (delivery_id,))
-        connection.execute(
-            """
-            update landing.delivery
-            set delivery_state = 'refused', refusal_reason = %s, received_count = 0, decided_at = now(),
-                declaration_sha256 = %s
-            where delivery_id = %s
-            """,
-            (str(refusal), source.declaration_sha256, delivery_id),
-        )
+        _refuse(connection, delivery_id, source, str(refusal))
         return 0
     connection.execute(
         """
         update landing.delivery
         set encoding = %s, is_declared_encoding = %s, column_names = %s, missing_columns = %s,
             unknown_columns = %s, received_count = %s, delivery_state = 'landed', refusal_reason = null,
-            decided_at = null, declaration_sha256 = %s
+            decided_at = null, declaration_sha256 = %s,
+            -- What a manifest counts is what a reader finds; an extract may leave out what landed before.
+            extracted_count = case when source_count is not null and %s then %s else extracted_count end
         where delivery_id = %s
         """,
         (
@@ -146,10 +147,26 @@ def _read(connection: psycopg.Connection, delivery_id: str, local: IO[bytes], so
             list(unknown_columns(delivered.column_names, source)),
             received_count,
             source.declaration_sha256,
+            source.kind.is_file,
+            received_count,
             delivery_id,
         ),
     )
     return received_count
+
+
+def _refuse(connection: psycopg.Connection, delivery_id: str, source: Source, reason: str) -> None:
+    # Of an earlier reading nothing may stand beside a count of zero.
+    connection.execute("delete from landing.record where delivery_id = %s", (delivery_id,))
+    connection.execute(
+        """
+        update landing.delivery
+        set delivery_state = 'refused', refusal_reason = %s, received_count = 0, decided_at = now(),
+            declaration_sha256 = %s
+        where delivery_id = %s
+        """,
+        (reason, source.declaration_sha256, delivery_id),
+    )
 
 
 def _store(settings: Settings, local: IO[bytes], file_sha256: str) -> str:

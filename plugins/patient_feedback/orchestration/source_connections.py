@@ -22,6 +22,14 @@ CONNECTION_EXAMPLES = {
     SourceKind.SQL_TABLE: "--conn-type postgres --conn-host HOST --conn-schema DATABASE --conn-login USER "
     "--conn-password PASSWORD",
 }
+SFTP_EXAMPLE = (
+    "--conn-type sftp --conn-host HOST --conn-login USER --conn-password PASSWORD "
+    '--conn-extra \'{"host_key": "ssh-ed25519 AAAA.."}\''
+)
+S3_EXAMPLE = (
+    "--conn-type aws --conn-login ACCESS_KEY_ID --conn-password SECRET_ACCESS_KEY "
+    '--conn-extra \'{"region_name": "REGION"}\''
+)
 SQL_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 """SQLAlchemy's name for a connection type; any other type is taken as SQLAlchemy writes it."""
 
@@ -39,7 +47,10 @@ def airflow_connection(source: Source) -> SourceConnection:
         found = Connection.get(source.connection)
     except AirflowNotFoundException:
         raise FeedbackError(missing_connection(source)) from None
-    url = _sql_url(found) if source.kind is SourceKind.SQL_TABLE else _http_url(found)
+    if source.kind.is_file:
+        url = _place_url(found)
+    else:
+        url = _sql_url(found) if source.kind is SourceKind.SQL_TABLE else _http_url(found)
     return SourceConnection(
         source.connection, url, found.login or "", found.password or "", found.extra_dejson or {}
     )
@@ -47,10 +58,21 @@ def airflow_connection(source: Source) -> SourceConnection:
 
 def missing_connection(source: Source) -> str:
     """Return what to say of a connection that is declared and not there."""
+    if source.where is None:
+        example = CONNECTION_EXAMPLES[source.kind]
+    else:
+        example = S3_EXAMPLE if source.where.path.startswith("s3://") else SFTP_EXAMPLE
     return (
         f"The source '{source.slug}' declares the Airflow connection '{source.connection}', which there is not. Add it: "
-        f"patient-feedback airflow connections add {source.connection} {CONNECTION_EXAMPLES[source.kind]}"
+        f"patient-feedback airflow connections add {source.connection} {example}"
     )
+
+
+def _place_url(found: Connection) -> str:
+    """Return the endpoint of an object store (none for Amazon's own), or the SFTP server."""
+    if found.conn_type in ("aws", "s3"):
+        return str((found.extra_dejson or {}).get("endpoint_url") or "")
+    return f"sftp://{found.host or ''}{f':{found.port}' if found.port else ''}"
 
 
 def _http_url(found: Connection) -> str:
@@ -63,6 +85,9 @@ def _http_url(found: Connection) -> str:
 def _sql_url(found: Connection) -> str:
     from sqlalchemy.engine import URL
 
+    if found.conn_type == "sqlite":
+        # Airflow keeps the path of the file as the host.
+        return URL.create("sqlite", database=found.host or found.schema or None).render_as_string()
     return URL.create(
         SQL_DRIVERS.get(found.conn_type, found.conn_type),
         username=found.login or None,

@@ -54,6 +54,7 @@ class SourceKind(StrEnum):
     CSV_FILE = "csv_file"
     XLSX_FILE = "xlsx_file"
     JSONL_FILE = "jsonl_file"
+    TRANSCRIPT_FILE = "transcript_file"
     CARE_OPINION = "care_opinion"
     FHIR_BULK = "fhir_bulk"
     FHIR_SEARCH = "fhir_search"
@@ -72,12 +73,15 @@ class Where(Declared):
     """Where the source's files lie."""
 
     path: Annotated[str, Field(min_length=1), AfterValidator(location)]
-    """A file, a folder, or a URL such as s3://bucket/prefix. ${NAME} stands for an environment variable; a
-    relative path starts at the folder of this file."""
+    """A file, a folder, or a URL such as s3://bucket/prefix or sftp://host/folder. ${NAME} stands for an
+    environment variable; a relative path starts at the folder of this file."""
     pattern: str | None = None
     """Which files of a folder, such as fft_*.csv. Default: the usual ending of the kind."""
     settle_seconds: Annotated[int, Field(ge=0)] = 0
     """A file changed less than so many seconds ago counts as still being written and is left alone."""
+    manifest: Annotated[str, Field(min_length=1)] | None = None
+    """Which files beside the deliveries list them (name, number of records, SHA-256), such as *.manifest.json: JSON,
+    CSV or lines of sha256sum. A file that none of them lists yet waits; one whose hash differs is refused."""
 
 
 class Format(Declared):
@@ -91,6 +95,8 @@ class Format(Declared):
     """xlsx_file: the sheet's name. Left out: the first sheet."""
     header_row: Annotated[int, Field(ge=1)] = 1
     """csv_file, xlsx_file: the line that holds the column names, counted from 1."""
+    patient_roles: Annotated[list[str], Field(min_length=1)] = ["patient", "caller", "carer"]
+    """transcript_file: the roles of speakers whose turns are feedback; nobody else's words are kept."""
 
 
 class Request(Declared):
@@ -200,9 +206,13 @@ class Source(Declared):
         if self.kind.is_file:
             if self.where is None:
                 refusal.add("where", f"is missing: a source of kind {self.kind} says where its files lie")
-            for name in ("connection", "request"):
-                if name in self.model_fields_set and getattr(self, name) not in (None, Request()):
-                    refusal.add(name, f"has no meaning for {self.kind}, which reads files")
+            if "request" in self.model_fields_set and self.request != Request():
+                refusal.add("request", f"has no meaning for {self.kind}, which reads files")
+            path = self.where.path if self.where else ""
+            if self.connection is None and path.startswith(("sftp://", "ssh://")):
+                refusal.add("connection", "is missing: an SFTP server is reached over one")
+            if self.connection is not None and "://" not in path and "${" not in path:
+                refusal.add("connection", "has no meaning for files on a disk: it is for sftp:// and s3://")
         else:
             if self.connection is None:
                 refusal.add("connection", f"is missing: a source of kind {self.kind} is asked over one")
@@ -226,10 +236,11 @@ class Source(Declared):
     def _format_suits_kind(self) -> Source:
         refusal = Refusal()
         suited = {
-            "encodings": (SourceKind.CSV_FILE, SourceKind.JSONL_FILE),
+            "encodings": (SourceKind.CSV_FILE, SourceKind.JSONL_FILE, SourceKind.TRANSCRIPT_FILE),
             "delimiter": (SourceKind.CSV_FILE,),
             "sheet": (SourceKind.XLSX_FILE,),
             "header_row": (SourceKind.CSV_FILE, SourceKind.XLSX_FILE),
+            "patient_roles": (SourceKind.TRANSCRIPT_FILE,),
         }
         for name in sorted(self.format.model_fields_set):
             if self.kind not in suited[name]:

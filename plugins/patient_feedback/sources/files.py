@@ -1,25 +1,38 @@
-"""Finds and opens the files of a source, on a disk or in an object store alike (fsspec)."""
+"""Finds and opens the files of a source: on a disk, in an object store or on an SFTP server alike (fsspec)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import fsspec
 
-from patient_feedback.errors import FeedbackError
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.extraction import SourceConnection
+from patient_feedback.sources.manifest import ListedFile, read_manifest
 
 UNFINISHED_SUFFIXES = (".filepart", ".part", ".partial", ".tmp", ".crdownload")
 DEFAULT_PATTERNS = {
-    SourceKind.CSV_FILE: "*.csv",
-    SourceKind.XLSX_FILE: "*.xlsx",
-    SourceKind.JSONL_FILE: "*.jsonl",
+    SourceKind.CSV_FILE: ("*.csv", "*.tsv"),
+    SourceKind.XLSX_FILE: ("*.xlsx",),
+    SourceKind.JSONL_FILE: ("*.jsonl",),
+    SourceKind.TRANSCRIPT_FILE: ("*.jsonl",),
 }
+_SSH = ("sftp://", "ssh://")
+_SSH_URL = re.compile(r"(?:sftp|ssh)://(?P<host>\[[^\]]+\]|[^/:]*)(:(?P<port>\d+))?(?P<path>/.*)?")
+
+log = logging.getLogger(__name__)
+
+
+class ChangedFileError(Exception):
+    """A file that was replaced while it was read; the next run finds the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,63 +43,248 @@ class FoundFile:
     name: str
     size: int
     modified_at: datetime
+    listed: ListedFile
+    """What a manifest says of it."""
+    path: str
+    """Where it lies in `file_system`."""
+    file_system: Any = field(repr=False, compare=False)
+    version: Any = field(repr=False)
+    """What changes whenever the content does, as far as the place tells."""
 
 
-def list_files(source: Source, now: datetime | None = None) -> list[FoundFile]:
+def list_files(
+    source: Source, now: datetime | None = None, connection: SourceConnection | None = None
+) -> list[FoundFile]:
     """Return the source's files, oldest first; one that is still being written is left for the next run.
 
     A path that is a file is taken whatever its name; of a folder (not of those below it), the files that
-    match `where.pattern`. S3 takes its keys and AWS_ENDPOINT_URL from the environment. Raises FeedbackError
-    where the place does not exist or may not be read.
+    match `where.pattern`. With `where.manifest`, a file that no manifest lists yet is left for the next run too.
+    Without a connection, S3 takes its keys and AWS_ENDPOINT_URL from the environment. Raises FeedbackError
+    where the place does not exist or may not be read, PlaceUnavailableError where it is away.
     """
-    assert source.where is not None
-    pattern = source.where.pattern or DEFAULT_PATTERNS[source.kind]
-    file_system, path = fsspec.core.url_to_fs(source.where.path)
-    # A listing kept from an earlier call would hide what came since.
-    file_system.invalidate_cache()
-    try:
+    where = source.where
+    assert where is not None
+    with _explained(source, connection):
+        file_system, path = _place(source, connection)
+        # A listing kept from an earlier call would hide what came since.
+        file_system.invalidate_cache()
         if file_system.isfile(path):
-            entries = [file_system.info(path)]
+            delivered = [file_system.info(path)]
+            beside = file_system.ls(path.rsplit("/", 1)[0] or "/", detail=True) if where.manifest else []
         else:
-            entries = [entry for entry in file_system.ls(path, detail=True) if _is_delivered(entry, pattern)]
-    except FileNotFoundError:
-        raise FeedbackError(
-            f"The source '{source.slug}' is declared to lie at {source.where.path}, where there is nothing: "
-            "make the folder, or mend where.path."
-        ) from None
-    except PermissionError:
-        raise FeedbackError(
-            f"The files of the source '{source.slug}' at {source.where.path} may not be read: "
-            "give this user, or these credentials, the right to read them."
-        ) from None
+            beside = file_system.ls(path, detail=True)
+            delivered = [entry for entry in beside if _is_delivered(entry, source)]
+        listed = _listed(file_system, source, beside, now)
+    settled = [entry for entry in delivered if _is_settled(entry, source, now)]
+    ready = settled if listed is None else [entry for entry in settled if _name(entry) in listed]
+    if len(ready) < len(settled):
+        waiting = len(settled) - len(ready)
+        log.info("Files of source %s that no manifest lists yet, left alone: %s.", source.slug, waiting)
     found = [
-        FoundFile(file_system.unstrip_protocol(entry["name"]), _name(entry), entry["size"], modified_at)
-        for entry in entries
-        if _is_settled(modified_at := _modified_at(entry), source.where.settle_seconds, now)
+        FoundFile(
+            file_system.unstrip_protocol(entry["name"]),
+            _name(entry),
+            entry["size"],
+            _modified_at(entry),
+            (listed or {}).get(_name(entry), ListedFile()),
+            entry["name"],
+            file_system,
+            _version(entry),
+        )
+        for entry in ready
     ]
     return sorted(found, key=lambda file: (file.modified_at, file.name))
 
 
-def open_file(file: FoundFile) -> AbstractContextManager[BinaryIO]:
-    """Open a found file for reading bytes; close it by leaving the block."""
-    return cast(AbstractContextManager[BinaryIO], fsspec.open(file.url, "rb"))
+@contextmanager
+def open_file(file: FoundFile) -> Iterator[BinaryIO]:
+    """Open a found file for reading bytes.
+
+    Raises PlaceUnavailableError where its place goes away meanwhile, and ChangedFileError where an object store
+    no longer has what was found.
+    """
+    try:
+        with file.file_system.open(file.path, "rb") as stream:
+            yield stream
+    except _changed_errors(file.url):
+        raise ChangedFileError from None
+    except _away_errors(file.url) as error:
+        raise PlaceUnavailableError(
+            f"{file.url.rsplit('/', 1)[0]} went away while a file was read there ({type(error).__name__}): nothing of "
+            "the file was kept, and the next run reads it again."
+        ) from None
 
 
-def _is_delivered(entry: Mapping[str, Any], pattern: str) -> bool:
+def is_as_found(file: FoundFile) -> bool:
+    """Tell whether the file is still the one that was found; one that was moved away was there to its end."""
+    file.file_system.invalidate_cache()
+    try:
+        return bool(_version(file.file_system.info(file.path)) == file.version)
+    except FileNotFoundError:
+        return True
+
+
+def _place(source: Source, connection: SourceConnection | None) -> tuple[Any, str]:
+    """Return the file system that the path and the connection name, and the path in it."""
+    assert source.where is not None
+    path = source.where.path
+    if path.startswith(_SSH):
+        return _sftp_place(source, connection)
+    if connection is None:
+        file_system, path = fsspec.core.url_to_fs(path)
+        return file_system, path
+    if not path.startswith("s3://"):
+        raise FeedbackError(
+            f"The source '{source.slug}' lies at {path}, where its connection '{connection.name}' has no meaning: "
+            "leave it out; it is for sftp:// and s3://."
+        )
+    # Neither session nor listing is shared: another source may have other keys for the same bucket.
+    file_system, path = fsspec.core.url_to_fs(path, skip_instance_cache=True, **_s3_options(connection))
+    return file_system, path
+
+
+def _sftp_place(source: Source, connection: SourceConnection | None) -> tuple[Any, str]:
+    from patient_feedback.sources.sftp_place import PORT, open_sftp
+
+    assert source.where is not None
+    if connection is None:
+        raise FeedbackError(
+            f"The source '{source.slug}' lies at {source.where.path}: declare its connection, which holds login and "
+            "keys."
+        )
+    url, known = _SSH_URL.fullmatch(source.where.path), _SSH_URL.fullmatch(connection.url)
+    hosts = {named["host"] for named in (url, known) if named and named["host"]}
+    if url is None or len(hosts) != 1:
+        raise FeedbackError(
+            f"The source '{source.slug}' at {source.where.path} and its connection '{connection.name}' do not name one "
+            "server: write sftp://HOST:PORT/FOLDER, and give the connection the same host or none; or sftp:///FOLDER "
+            "and a connection with a host."
+        )
+    port = url["port"] or (known["port"] if known else None) or PORT
+    return open_sftp(source.slug, hosts.pop().strip("[]"), int(port), connection), url["path"] or "/"
+
+
+def _s3_options(connection: SourceConnection) -> dict[str, Any]:
+    """Return s3fs's options from a connection of type aws; what it leaves out comes from the environment."""
+    extra = connection.extra
+    options = {
+        "key": connection.login,
+        "secret": connection.password,
+        "token": extra.get("aws_session_token"),
+        "endpoint_url": connection.url,
+        "client_kwargs": {"region_name": extra["region_name"]} if extra.get("region_name") else None,
+        "config_kwargs": extra.get("config_kwargs"),
+    }
+    return {name: value for name, value in options.items() if value}
+
+
+@contextmanager
+def _explained(source: Source, connection: SourceConnection | None) -> Iterator[None]:
+    """Say what a person can do where a place cannot be listed; no library's own words, which may hold a key."""
+    assert source.where is not None
+    path = source.where.path
+    away_errors: tuple[type[Exception], ...] = (*_away_errors(path), OSError) if "://" in path else ()
+    try:
+        yield
+    except FileNotFoundError:
+        raise FeedbackError(
+            f"The source '{source.slug}' is declared to lie at {path}, where there is nothing: "
+            "make the folder, or mend where.path."
+        ) from None
+    except PermissionError:
+        by = (
+            f"the Airflow connection '{connection.name}'"
+            if connection
+            else "this user, or these credentials,"
+        )
+        raise FeedbackError(
+            f"The files of the source '{source.slug}' at {path} may not be read: give {by} the right to read them, "
+            "or renew the keys."
+        ) from None
+    except _credential_errors(path):
+        raise FeedbackError(
+            f"The source '{source.slug}' lies at {path}, for which there are no whole credentials: declare its "
+            "connection, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from None
+    except away_errors as error:
+        raise PlaceUnavailableError(
+            f"The place of the source '{source.slug}' at {path} does not answer ({type(error).__name__}): what came "
+            "before is kept, and the next run goes on from there."
+        ) from None
+
+
+def _away_errors(url: str) -> tuple[type[Exception], ...]:
+    """Return what a library raises, besides OSError, where a place is away."""
+    if url.startswith("s3://"):
+        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+
+        return (BotoCoreError,)
+    if url.startswith(_SSH):
+        from patient_feedback.sources.sftp_place import AWAY_ERRORS
+
+        return AWAY_ERRORS
+    return ()
+
+
+def _changed_errors(url: str) -> tuple[type[Exception], ...]:
+    if url.startswith("s3://"):
+        from s3fs.utils import FileExpired
+
+        return (FileExpired,)
+    return ()
+
+
+def _credential_errors(url: str) -> tuple[type[Exception], ...]:
+    if url.startswith("s3://"):
+        from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+
+        return NoCredentialsError, PartialCredentialsError
+    return ()
+
+
+def _is_delivered(entry: Mapping[str, Any], source: Source) -> bool:
+    assert source.where is not None
+    manifest = source.where.manifest
+    patterns = (source.where.pattern,) if source.where.pattern else DEFAULT_PATTERNS[source.kind]
+    is_manifest = manifest is not None and fnmatchcase(_name(entry), manifest)
+    return not is_manifest and any(_is_whole(entry, pattern) for pattern in patterns)
+
+
+def _listed(
+    file_system: Any, source: Source, beside: list[Mapping[str, Any]], now: datetime | None
+) -> dict[str, ListedFile] | None:
+    """Return what the manifests list, a later one above an earlier one; None where none is declared."""
+    assert source.where is not None
+    pattern = source.where.manifest
+    if pattern is None:
+        return None
+    manifests = [entry for entry in beside if _is_whole(entry, pattern) and _is_settled(entry, source, now)]
+    listed: dict[str, ListedFile] = {}
+    for entry in sorted(manifests, key=lambda entry: (_modified_at(entry), _name(entry))):
+        listed |= read_manifest(file_system.cat_file(entry["name"]), _name(entry))
+    return listed
+
+
+def _is_whole(entry: Mapping[str, Any], pattern: str) -> bool:
     name = _name(entry)
     is_hidden = name.startswith((".", "~$"))
     is_finished = not name.lower().endswith(UNFINISHED_SUFFIXES)
     return entry["type"] == "file" and is_finished and not is_hidden and fnmatchcase(name, pattern)
 
 
-def _is_settled(modified_at: datetime, settle_seconds: int, now: datetime | None) -> bool:
-    if settle_seconds == 0:
+def _is_settled(entry: Mapping[str, Any], source: Source, now: datetime | None) -> bool:
+    assert source.where is not None
+    if source.where.settle_seconds == 0:
         return True
-    return modified_at <= (now or datetime.now(UTC)) - timedelta(seconds=settle_seconds)
+    return _modified_at(entry) <= (now or datetime.now(UTC)) - timedelta(seconds=source.where.settle_seconds)
 
 
 def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"]).rsplit("/", 1)[-1]
+
+
+def _version(entry: Mapping[str, Any]) -> Any:
+    return entry.get("ETag") or (entry["size"], _modified_at(entry))
 
 
 def _modified_at(entry: Mapping[str, Any]) -> datetime:

@@ -73,7 +73,9 @@ def _listed(row: Mapping[str, Any]) -> tuple[str, ListedFile]:
         raise ValueError("what it gives as SHA-256 is none")
     if count is not None and not count.isdecimal():
         raise ValueError("what it gives as number of records is none")
-    return name.replace("\\", "/").rsplit("/", 1)[-1], ListedFile(sha256, None if count is None else int(count))
+    return name.replace("\\", "/").rsplit("/", 1)[-1], ListedFile(
+        sha256, None if count is None else int(count)
+    )
 
 
 def _first(given: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:

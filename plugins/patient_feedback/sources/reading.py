@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from patient_feedback.sources import csv_file, jsonl_file, landed_extract, xlsx_file
+from patient_feedback.sources import csv_file, jsonl_file, landed_extract, transcript_file, xlsx_file
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.delivered_file import DeliveredFile
 
@@ -13,6 +13,7 @@ READERS: dict[SourceKind, Callable[[BinaryIO, Source], DeliveredFile]] = {
     SourceKind.CSV_FILE: csv_file.read_records,
     SourceKind.XLSX_FILE: xlsx_file.read_records,
     SourceKind.JSONL_FILE: jsonl_file.read_records,
+    SourceKind.TRANSCRIPT_FILE: transcript_file.read_records,
 }
 
 

@@ -41,7 +41,11 @@ class CheckedSftp(SFTPFileSystem):
         # Of the kinds of key that it has, the server is asked for one that is known.
         for name, key in known_keys or ():
             self.client.get_host_keys().add(name, key.get_name(), key)
-        self.client.connect(self.host, **self.ssh_kwargs)
+        try:
+            self.client.connect(self.host, **self.ssh_kwargs)
+        except Exception:
+            self.client.close()
+            raise
         self.client.get_transport().set_keepalive(KEEPALIVE_SECONDS)
         self.ftp = self.client.open_sftp()
         self.ftp.get_channel().settimeout(timeout)
@@ -52,7 +56,7 @@ class _UnknownServerError(Exception):
 
 
 class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
-    def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
+    def missing_host_key(self, _client: Any, _hostname: str, key: paramiko.PKey) -> None:
         raise _UnknownServerError(f"{key.get_name()} {key.fingerprint}")
 
 
@@ -167,7 +171,9 @@ def _lines_of_known_hosts(given: str, connection: SourceConnection) -> list[str]
 def _public_key(given: str) -> paramiko.PKey | None:
     """Read `ssh-ed25519 AAAA..`, whatever stands around it: the key itself says of which kind it is."""
     try:
-        body = next(base64.b64decode(part, validate=True) for part in given.split() if part.startswith("AAAA"))
+        body = next(
+            base64.b64decode(part, validate=True) for part in given.split() if part.startswith("AAAA")
+        )
         length = int.from_bytes(body[:4], "big")
         return paramiko.PKey.from_type_string(body[4 : 4 + length].decode("ascii"), body)
     except (StopIteration, ValueError, IndexError, paramiko.SSHException, paramiko.UnknownKeyType):

@@ -1,57 +1,65 @@
-"""A table or view of a survey tool's database, read by keyset in one snapshot."""
+"""A table or view of a survey tool's database, read in one snapshot in the order of its changes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
-from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table
+    from sqlalchemy.exc import DBAPIError
+
+    from patient_feedback.sources.sql_updates import Updates
 
 IDENTIFIERS: tuple[str, ...] = ()
-"""Which columns identify a person only the declaration can say: `ignore_columns`."""
+"""Which columns identify a person only the declaration can say: `ignore_columns`. They are not even asked for."""
 EXTRACT_SIZE = 50_000
 """Records that land together; what was landed stays when a later part fails."""
+KEYS_AT_ONCE = 500
+CONNECT_SECONDS = 30
+FOR_A_PERSON = (
+    "authentication failed",
+    "no password supplied",
+    "permission denied",
+    "not permitted",
+    "does not exist",
+    "no such",
+)
+"""What a driver says where another try is no use, though it calls it an error of operation."""
 
 
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
     """Yield the rows updated since the cursor less the overlap, in the order of their update.
 
-    A row that is no longer in the table is withdrawn: all ids are compared, since a database tells of no
-    deletion. All is read in one snapshot, so that count and rows agree.
+    A database tells of no deletion, and not every new row bears a new date: all ids are compared with those
+    that are held. What is gone is withdrawn, what is new is read whatever its date. All is read in one
+    snapshot, so that count and rows agree.
     """
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import NoSuchTableError, OperationalError, SQLAlchemyError
-
-    engine = create_engine(_url(request), hide_parameters=True)
-    try:
-        isolated = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        with engine.connect().execution_options(**isolated) as connection, connection.begin():
-            yield from _extracts(connection, request)
-    except NoSuchTableError:
-        raise FeedbackError(
-            f"The source '{request.source.slug}' declares the table {request.source.request.table}, which its "
-            "database does not show to this user: mend request.table, or grant the right to read it."
-        ) from None
-    except OperationalError as error:
-        raise PlaceUnavailableError(
-            f"The database of the source '{request.source.slug}' is away or refuses the Airflow connection "
-            f"'{request.connection.name}' ({type(error.orig).__name__})."
-        ) from None
-    except SQLAlchemyError as error:
-        # Its message may quote rows.
-        raise FeedbackError(
-            f"The database of the source '{request.source.slug}' refuses the query ({type(error).__name__}): check "
-            "request.table and the rights of its user."
-        ) from None
-    finally:
-        engine.dispose()
+    with _plain_errors(request):
+        engine = _engine(request)
+        try:
+            isolation = (
+                {}
+                if engine.dialect.name == "sqlite"
+                else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            )
+            with engine.connect().execution_options(**isolation) as connection, connection.begin():
+                if engine.dialect.name == "sqlite":
+                    # Its driver begins no transaction for what only reads.
+                    connection.exec_driver_sql("BEGIN")
+                yield from _extracts(connection, request)
+        finally:
+            engine.dispose()
 
 
 def payload(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,56 +67,100 @@ def payload(content: Mapping[str, Any]) -> dict[str, Any]:
     return dict(content)
 
 
-def _url(request: ExtractionRequest) -> Any:
+def _engine(request: ExtractionRequest) -> Engine:
+    from sqlalchemy import create_engine, event
     from sqlalchemy.engine import make_url
 
     url = make_url(request.connection.url)
-    return url.set(password=request.connection.password) if request.connection.password else url
+    backend = url.get_backend_name()
+    if not url.database:
+        raise FeedbackError(
+            f"The Airflow connection '{request.connection.name}' names no database: put its name into the schema, "
+            "and the path of a SQLite file into the host."
+        )
+    if backend == "sqlite":
+        # Read-only: a mistaken path must not make a file.
+        path = quote(str(Path(url.database).absolute()))
+        url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+        engine = create_engine(url, connect_args={"isolation_level": None}, hide_parameters=True)
+        event.listen(engine, "connect", _keep_undecodable_bytes)
+        return engine
+    if request.connection.password:
+        url = url.set(password=request.connection.password)
+    options: dict[str, Any] = {}
+    if backend == "postgresql":
+        options = {name: value for name, value in request.connection.extra.items() if name.startswith("ssl")}
+        options["connect_timeout"] = CONNECT_SECONDS
+    return create_engine(url, connect_args=options, hide_parameters=True)
+
+
+def _keep_undecodable_bytes(driver_connection: Any, _: object) -> None:
+    # As lone surrogates, which the landing mends and names.
+    driver_connection.text_factory = lambda stored: stored.decode("utf-8", "surrogateescape")
 
 
 def _extracts(connection: Connection, request: ExtractionRequest) -> Iterator[Extract]:
-    from sqlalchemy import MetaData, Table, func, select
+    from sqlalchemy import func, select
+
+    from patient_feedback.sources.sql_updates import updates_of
 
     asked = request.source.request
-    schema, _, name = (asked.table or "").rpartition(".")
-    table = Table(name, MetaData(), schema=schema or None, autoload_with=connection)
+    table = _table(connection, request)
     key, updated = _column(table, asked.key_column, request), _column(table, asked.updated_column, request)
-    query = select(table).where(*_bounds(updated, request)).order_by(updated, key)
-    rows: Iterator[Mapping[str, Any]] = (
-        dict(row) for row in connection.execution_options(yield_per=asked.page_size).execute(query).mappings()
-    )
+    _refuse_repeated_keys(connection, key, request)
+    updates = updates_of(connection, updated, request)
+    # Columns that are ignored may be closed to the user, too.
     kept = [column.name for column in table.columns if not request.source.ignores(column.name)]
-    withdrawn: Iterator[RawRecord] = iter(())
-    if request.window is None:
-        present = {str(found) for found in connection.execute(select(key)).scalars()}
-        withdrawn = vanished(request, request.held_keys(None), present)
-    left = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    query = select(*(table.columns[name] for name in dict.fromkeys([*kept, key.name, updated.name])))
+    hidden: list[Any] = []
+    gone: Iterator[RawRecord] = iter(())
+    if request.window:
+        asked_for = [query.where(updates.within(request.window)).order_by(updated, key)]
+    else:
+        since = updates.since(request.cursor, timedelta(minutes=asked.overlap_minutes))
+        dated = query.where(updated.is_not(None) if since is None else updated >= since)
+        # A row without a date may have changed at any time.
+        asked_for = [dated.order_by(updated, key), query.where(updated.is_(None)).order_by(key)]
+        held = request.held_keys(None)
+        older = None if since is None else updated < since
+        hidden, shown = _compared_keys(connection, key, older, held, asked.page_size)
+        gone = vanished(request, held, shown)
+    left = len(hidden) + sum(
+        connection.execute(select(func.count()).select_from(one.order_by(None).subquery())).scalar_one()
+        for one in asked_for
+    )
+    rows = chain(
+        _streamed(connection, asked_for, asked.page_size),
+        _streamed(connection, _by_keys(query, key, hidden), asked.page_size),
+    )
     while True:
         piece = Extract(iter(()), source_count=min(left, EXTRACT_SIZE))
-        piece.records = _records(piece, islice(rows, EXTRACT_SIZE), kept, key.name, updated.name, request)
+        piece.records = _records(piece, islice(rows, EXTRACT_SIZE), kept, key.name, updates, request)
         yield piece
         left -= EXTRACT_SIZE
         if left <= 0:
             break
-    gone = list(withdrawn)
-    if gone:
-        yield Extract(iter(gone))
+    if withdrawn := list(gone):
+        yield Extract(iter(withdrawn))
 
 
-def _records(
-    piece: Extract,
-    rows: Iterator[Mapping[str, Any]],
-    kept: list[str],
-    key: str,
-    updated: str,
-    request: ExtractionRequest,
-) -> Iterator[RawRecord]:
-    newest = None
-    for row in rows:
-        newest = row[updated]
-        yield RawRecord(str(row[key]), {name: _plain(row[name]) for name in kept})
-    if request.window is None and newest is not None:
-        piece.cursor = {"updated": str(_plain(newest))}
+def _table(connection: Connection, request: ExtractionRequest) -> Table:
+    from sqlalchemy import MetaData, Table
+    from sqlalchemy.types import NullType
+
+    listeners: list[Any] = []
+    if connection.dialect.name == "sqlite":
+        # Values are read as they are stored: a declared type binds SQLite to nothing.
+        listeners = [("column_reflect", lambda _inspector, _table, column: column.update(type=NullType()))]
+    schema, _, name = (request.source.request.table or "").rpartition(".")
+    return Table(
+        name,
+        MetaData(),
+        schema=schema or None,
+        autoload_with=connection,
+        resolve_fks=False,
+        listeners=listeners,
+    )
 
 
 def _column(table: Table, name: str | None, request: ExtractionRequest) -> Column[Any]:
@@ -121,43 +173,150 @@ def _column(table: Table, name: str | None, request: ExtractionRequest) -> Colum
     return table.columns[name]
 
 
-def _bounds(updated: Column[Any], request: ExtractionRequest) -> list[ColumnElement[bool]]:
-    if request.window:
-        begin, end = (_in_zone_of(updated, moment) for moment in request.window)
-        return [updated >= begin, updated < end]
-    since = _since(updated, request.cursor, request.source.request.overlap_minutes)
-    return [] if since is None else [updated >= since]
+def _refuse_repeated_keys(connection: Connection, key: Column[Any], request: ExtractionRequest) -> None:
+    from sqlalchemy import distinct, func, select
+
+    rows, keys = connection.execute(
+        select(func.count(), func.count(distinct(key))).select_from(key.table)
+    ).one()
+    if rows != keys:
+        raise FeedbackError(
+            f"The column {key.name}, which request.key_column of the source '{request.source.slug}' names, does not "
+            f"tell its rows apart: {rows} rows have {keys} different keys. Name a column that is never empty and never "
+            "the same in two rows, or a view that has one."
+        )
 
 
-def _since(updated: Column[Any], cursor: Cursor | None, overlap_minutes: int) -> Any:
-    if cursor is None:
-        return None
-    kind = updated.type.python_type
-    if kind is datetime:
-        return datetime.fromisoformat(cursor["updated"]) - timedelta(minutes=overlap_minutes)
-    if kind is date:
-        return date.fromisoformat(cursor["updated"]) - timedelta(days=1 + overlap_minutes // 1440)
-    return kind(cursor["updated"])
+def _compared_keys(
+    connection: Connection,
+    key: Column[Any],
+    older: ColumnElement[bool] | None,
+    held: frozenset[str],
+    page_size: int,
+) -> tuple[list[Any], frozenset[str]]:
+    """Return the keys that are not held though their rows are older than what is read, and the held ones that are there."""
+    from sqlalchemy import select
+
+    missing = set(held)
+    for row in _streamed(connection, [select(key)], page_size):
+        missing.discard(_key(row[key.name]))
+    hidden: list[Any] = []
+    if older is not None:
+        for row in _streamed(connection, [select(key).where(older)], page_size):
+            if _key(row[key.name]) not in held:
+                hidden.append(row[key.name])
+    return hidden, held - missing
 
 
-def _in_zone_of(updated: Column[Any], moment: datetime) -> Any:
-    """Return the moment as the column holds it; one without a zone is taken to be in UTC."""
-    if updated.type.python_type is date:
-        return moment.date()
-    return moment if getattr(updated.type, "timezone", False) else moment.replace(tzinfo=None)
+def _by_keys(query: Select[Any], key: Column[Any], keys: list[Any]) -> Iterator[Select[Any]]:
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        yield query.where(key.in_(keys[start : start + KEYS_AT_ONCE])).order_by(key)
+
+
+def _streamed(
+    connection: Connection, queries: list[Select[Any]] | Iterator[Select[Any]], page_size: int
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of one query after the other, a page in memory at a time."""
+    for query in queries:
+        with connection.execute(query, execution_options={"yield_per": page_size}) as result:
+            yield from result.mappings()  # type: ignore[misc]
+
+
+def _records(
+    piece: Extract,
+    rows: Iterator[Mapping[str, Any]],
+    kept: list[str],
+    key: str,
+    updates: Updates,
+    request: ExtractionRequest,
+) -> Iterator[RawRecord]:
+    newest: Any = None
+    # Read where they are landed, beyond the reach of what `extract` catches.
+    with _plain_errors(request):
+        for row in rows:
+            if row[updates.column.name] is not None:
+                position = updates.position(row[updates.column.name])
+                newest = position if newest is None else max(newest, position)
+            yield RawRecord(_key(row[key]), {name: _plain(row[name]) for name in kept})
+    if request.window is None and newest is not None:
+        piece.cursor = updates.cursor(newest, request.cursor)
+
+
+def _key(value: Any) -> str:
+    """Return a key as the mapping reads it."""
+    plain = _plain(value)
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    return str(plain).strip()
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it; a moment with a zone in UTC, whatever the zone of the session."""
     match value:
+        case float() if not math.isfinite(value):
+            return str(value)
         case None | str() | bool() | int() | float():
             return value
+        case datetime() if value.tzinfo:
+            return value.astimezone(UTC).isoformat()
         case datetime() | date() | time():
             return value.isoformat()
         case Decimal():
             return str(value)
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).hex()
         case list() | tuple():
             return [_plain(part) for part in value]
         case dict():
-            return {name: _plain(part) for name, part in value.items()}
+            return {str(name): _plain(part) for name, part in value.items()}
         case _:
             return str(value)
+
+
+@contextmanager
+def _plain_errors(request: ExtractionRequest) -> Iterator[None]:
+    """Turn a database's errors into what a person can act on; their own messages may quote rows and passwords."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
+
+    source, name = request.source, request.connection.name
+    try:
+        yield
+    except NoSuchTableError:
+        raise FeedbackError(
+            f"The source '{source.slug}' declares the table {source.request.table}, which its database does not show to "
+            f"the user of the Airflow connection '{name}': mend request.table, or the connection's database."
+        ) from None
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise FeedbackError(
+            f"The Airflow connection '{name}' of the source '{source.slug}' cannot be used for SQL "
+            f"({type(error).__name__}): check its type and host, and that the driver of that type is installed."
+        ) from None
+    except DBAPIError as error:
+        raise _said_plainly(error, request) from None
+    except SQLAlchemyError as error:
+        raise FeedbackError(
+            f"The table {source.request.table} of the source '{source.slug}' cannot be read ({type(error).__name__}): "
+            "check the declaration's request."
+        ) from None
+
+
+def _said_plainly(error: DBAPIError, request: ExtractionRequest) -> FeedbackError:
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    source, name = request.source, request.connection.name
+    kind, words = type(error.orig).__name__, str(error.orig).lower()
+    is_of_operation = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    if is_of_operation and not any(word in words for word in FOR_A_PERSON):
+        return PlaceUnavailableError(
+            f"The database of the source '{source.slug}' is away or busy ({kind}): what came before is kept, and the "
+            f"next run goes on from there. If it stays away, check the Airflow connection '{name}'."
+        )
+    if is_of_operation:
+        return FeedbackError(
+            f"The database of the source '{source.slug}' refuses the Airflow connection '{name}' ({kind}): check its "
+            "host, database, user and password."
+        )
+    return FeedbackError(
+        f"The database of the source '{source.slug}' refuses to read the table {source.request.table} ({kind}): let the "
+        f"user of the Airflow connection '{name}' read its columns, those in ignore_columns excepted."
+    )

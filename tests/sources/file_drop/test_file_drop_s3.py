@@ -1,0 +1,61 @@
+"""S3 over a connection: its own keys and address, whatever the environment says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from channel import Channel
+from drops import S3Drop, rows_of
+from emulators.s3 import S3
+
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+
+
+@pytest.fixture
+def channel(channel_of: Any, s3_drop: S3Drop) -> Channel:
+    s3_drop.put("1.csv", rows_of(("a", "Kind staff")))
+    return channel_of(s3_drop)
+
+
+@pytest.mark.parametrize("wrong", [{"password": "wrong-secret"}, {"login": "AKIAWRONG"}])
+def test_refused_key_names_the_connection_and_no_secret(channel: Channel, wrong: dict[str, str]) -> None:
+    channel.connection = replace(channel.connection, **wrong)
+    with pytest.raises(FeedbackError, match="'drop_system' the right to read") as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert not any(value in str(raised.value) for value in wrong.values())
+
+
+def test_keys_of_the_environment_are_not_those_of_the_connection(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert channel.run() == 1
+
+
+def test_store_that_is_away_is_tried_again(channel: Channel, store: S3) -> None:
+    away = replace(channel.connection, url="http://127.0.0.1:1")
+    there, channel.connection = channel.connection, away
+    with pytest.raises(PlaceUnavailableError, match="'drop' at s3://feedback-drop/in does not answer"):
+        channel.run()
+    channel.connection = there
+    assert channel.run() == 1
+
+
+def test_bucket_that_is_not_there_is_said_with_the_way_out(channel_of: Any, s3_drop: S3Drop) -> None:
+    channel = channel_of(s3_drop, where={"path": "s3://feedback-drop/gone"})
+    with pytest.raises(FeedbackError, match="s3://feedback-drop/gone, where there is nothing"):
+        channel.run()
+
+
+def test_object_that_is_replaced_while_it_is_read_never_lands_mixed(
+    channel: Channel, s3_drop: S3Drop
+) -> None:
+    s3_drop.store.before_read = [lambda: s3_drop.put("1.csv", rows_of(("a", "Rude staff")))]
+    assert channel.run() == 0
+    assert channel.run() == 1
+    assert channel.said("story") == {"a": "Rude staff"}
