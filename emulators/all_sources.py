@@ -77,6 +77,7 @@ def _opinions() -> care_opinion.CareOpinion:
             said.number,
             said.text,
             said.moment.isoformat(),
+            title="",
             criticality=CRITICALITY[said.grade - 1],
             healthServices=[{**opinion, "siteNacs": "RX101"}],
         )

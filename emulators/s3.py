@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -29,6 +30,8 @@ class S3:
 
     def __enter__(self) -> Self:
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self.port, verbose=False)
+        # The server would write a line for each request.
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server.start()
         self.port = self._server.get_host_and_port()[1]
         web_server: Any = self._server._server

@@ -35,6 +35,8 @@ _TRANSLATED_LAST = re.compile(r"(.*?)\n\s*\(Translated by Google\)", re.DOTALL)
 class _Listing:
     """What one reading of the list has shown."""
 
+    uncounted: int
+    """So many more than it lists the source counted when the list was last read whole: it may count some it hides."""
     keys: set[str] = field(default_factory=set)
     counts: list[int] = field(default_factory=list)
     """The count that each page gives of all reviews."""
@@ -44,7 +46,11 @@ class _Listing:
     @property
     def is_steady(self) -> bool:
         """Nothing came or went while it was read: a page that shifts may hide a review."""
-        return self.is_complete and set(self.counts) == {len(self.keys)}
+        return self.is_complete and self.counts_are(len(self.keys))
+
+    def counts_are(self, listed: int) -> bool:
+        """Tell whether each page's count is what so many listed reviews make."""
+        return set(self.counts) == {listed + self.uncounted}
 
 
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
@@ -55,7 +61,8 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
 
 
 def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
-    newest = (request.cursor or {}).get("updated_at", "")
+    cursor = request.cursor or {}
+    newest, uncounted = cursor.get("updated_at", ""), int(cursor.get("uncounted", 0))
     begin = None
     if request.window is None and newest:
         overlap = max(LATEST_REPLY, timedelta(minutes=request.source.request.overlap_minutes))
@@ -67,7 +74,7 @@ def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
     with SourceClient(request, refusal=_refusal) as client:
         location = _Location(client, request)
         for _ in range(LISTINGS):
-            listing = _Listing()
+            listing = _Listing(uncounted)
             for review in _listed(location, listing, begin):
                 version = (review["reviewId"], review["updateTime"])
                 if version in shown or not _is_wanted(review, request):
@@ -77,7 +84,7 @@ def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
                 yield RawRecord(version[0], review)
             # A count that never agrees is believed less than two lists that do.
             is_whole = listing.is_steady or (listing.is_complete and listing.keys == before)
-            if is_whole or (not listing.is_complete and set(listing.counts) == {len(held | listing.keys)}):
+            if is_whole or (not listing.is_complete and listing.counts_are(len(held | listing.keys))):
                 break
             before, begin = listing.keys if listing.is_complete else None, None
     if request.window is not None:
@@ -87,8 +94,9 @@ def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
         if listing.counts:
             # Of a review that was edited or went while it was read, two versions or one more were given.
             found.source_count = listing.counts[-1] + len(shown) - len(listing.keys)
+            uncounted = listing.counts[-1] - len(listing.keys)
     if newest:
-        found.cursor = {"updated_at": newest}
+        found.cursor = {"updated_at": newest, "uncounted": str(uncounted)}
 
 
 def _is_wanted(review: Mapping[str, Any], request: ExtractionRequest) -> bool:
@@ -111,8 +119,6 @@ def _listed(location: _Location, listing: _Listing, begin: datetime | None) -> I
                 raise
             # The page's token has expired: from the first page on, what is shown twice is known.
             may_begin_again, token = False, None
-            listing.keys.clear()
-            listing.counts.clear()
             continue
         if page.get("totalReviewCount") is not None:
             listing.counts.append(int(page["totalReviewCount"]))

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import IO, Any, BinaryIO
 
 from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord
 from patient_feedback.sources.extraction import WITHDRAWN_KEY, RawRecord, Window, kind_module
+from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import DecodedText
 
 ENCODING = "utf-8"
@@ -65,14 +67,17 @@ def _records(
     file: DeliveredFile, text: DecodedText, lines: Iterator[str], source: Source
 ) -> Iterator[DeliveredRecord]:
     module = kind_module(source.kind)
-    # What a record of the kind always has is no missing column where an extract holds withdrawals alone.
+    # What a record of the kind always has is no missing column where an extract holds withdrawals alone,
+    # nor is any where it holds nothing and only the source's count is off.
     names = dict.fromkeys(name for name in module.payload({}) if not source.ignores(name))
+    file.column_names = tuple({**names, **dict.fromkeys(source.mapping.columns)})
+    spellings = declared_spellings(source)
     for number, line in enumerate(lines, start=1):
         defects: set[str] = set()
         landed = json.loads(line)
         columns = landed.get(KNOWN_PAYLOAD_KEY) or module.payload(landed["content"])
         payload = {
-            text.mend(name, defects): text.mend(value, defects)
+            spellings.get(loose_key(name), text.mend(name, defects)): text.mend(value, defects)
             for name, value in columns.items()
             if not source.ignores(name)
         }
