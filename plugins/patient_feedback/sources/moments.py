@@ -18,7 +18,7 @@ def utc_text(given: Any) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", given.strip()))
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds")

@@ -1,0 +1,280 @@
+"""FHIR bulk export of QuestionnaireResponse: asked for, waited for, and read line by line.
+
+An export in part is a success with errors beside it. What came lands, so that one broken resource of the server holds
+no other back; the cursor stays, so that the next run asks for the same again; and every error counts as a record
+that the source has and did not give, so that check FB-LND-010 fails until an export is whole.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, cast
+from urllib.parse import urljoin
+
+from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources import http_client
+from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord
+from patient_feedback.sources.http_client import ATTEMPTS, SourceAnswerError, SourceClient
+from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.questionnaire_response import (
+    ENTERED_IN_ERROR,
+    IDENTIFIERS,
+    RESOURCE_TYPE,
+    STANDING_STATUS,
+    answers_questionnaire,
+    payload,
+    raw_record,
+)
+from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
+
+__all__ = ["IDENTIFIERS", "extract", "payload"]
+
+LONGEST_EXPORT_SECONDS = 6 * 3600.0
+"""So long a run waits for the server to prepare its files."""
+LONGEST_POLL_SECONDS = 60.0
+"""Between two questions whether the files are ready, where the server names no time."""
+IN_MEMORY_BYTES = 8 * 1024 * 1024
+GONE = (404, 410)
+SIGNATURE_EXPIRED = (401, 403)
+"""What a store of files says of a signed link that is too old."""
+SEVERE = frozenset({"error", "fatal"})
+_GZIP_MARK = b"\x1f\x8b"
+
+_log = logging.getLogger(__name__)
+
+
+def extract(request: ExtractionRequest) -> Iterator[Extract]:
+    """Yield each file of an export as a piece, and at last what was deleted, with the cursor."""
+    headers = {
+        "Authorization": f"Bearer {request.connection.secret()}",
+        "Accept": "application/fhir+json",
+    }
+    with SourceClient(request, headers) as client:
+        job = _started(client, request)
+        try:
+            yield from _pieces(client, request, _manifest(client, request, job))
+        finally:
+            # A courtesy: the server may drop the files now. Not every server knows it.
+            with suppress(FeedbackError):
+                client.send("DELETE", job)
+
+
+def _started(client: SourceClient, request: ExtractionRequest) -> str:
+    """Ask for an export; return the address that tells how it goes on."""
+    parameters = {"_type": RESOURCE_TYPE}
+    if since := _since(request):
+        parameters["_since"] = since.isoformat()
+    answer = client.send("GET", "$export", params=parameters, headers={"Prefer": "respond-async"})
+    job = answer.headers.get("Content-Location")
+    if answer.status_code != 202 or not job:
+        raise FeedbackError(
+            f"The source '{request.source.slug}' answers a bulk export with {answer.status_code} and "
+            f"{'an' if job else 'no'} address to ask at, not with 202 and one: its server does no bulk export there. "
+            "Check the connection's address, or declare the source as fhir_search."
+        )
+    return urljoin(str(answer.url), job)
+
+
+def _since(request: ExtractionRequest) -> datetime | None:
+    if request.window:
+        return request.window[0]
+    if not request.cursor:
+        return None
+    overlap = timedelta(minutes=request.source.request.overlap_minutes)
+    return datetime.fromisoformat(request.cursor["transaction_time"]) - overlap
+
+
+def _manifest(client: SourceClient, request: ExtractionRequest, job: str) -> Mapping[str, Any]:
+    """Wait for the export as the server bids; return its list of files."""
+    waited, polls, broken = 0.0, 0, 0
+    while waited < LONGEST_EXPORT_SECONDS and broken < ATTEMPTS:
+        try:
+            answer = client.get(job)
+        except SourceAnswerError as error:
+            if error.status not in GONE:
+                raise
+            raise PlaceUnavailableError(
+                f"The source '{request.source.slug}' forgot its export before it was ready ({error.status}): the next "
+                "run asks for a new one."
+            ) from None
+        if answer.status_code != 202:
+            manifest = _read_manifest(answer.content)
+            if manifest is not None:
+                return manifest
+            broken += 1
+        asked = http_client.retry_after_seconds(answer)
+        seconds = min(2.0**polls, LONGEST_POLL_SECONDS) if asked is None else max(asked, 1.0)
+        seconds = min(seconds, http_client.LONGEST_WAIT_SECONDS)
+        http_client.wait_seconds(seconds)
+        waited, polls = waited + seconds, min(polls + 1, 10)
+    what = "sends no manifest of its export" if broken else "has not finished its export"
+    raise PlaceUnavailableError(
+        f"The source '{request.source.slug}' {what} after {waited:.0f} seconds: the next run asks for a new one."
+    )
+
+
+def _read_manifest(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        manifest = json.loads(body)
+    except ValueError:
+        return None
+    is_manifest = isinstance(manifest, Mapping) and utc_text(manifest.get("transactionTime"))
+    return manifest if is_manifest and isinstance(manifest.get("output"), list) else None
+
+
+def _pieces(
+    client: SourceClient, request: ExtractionRequest, manifest: Mapping[str, Any]
+) -> Iterator[Extract]:
+    read = partial(_resources, client, request, manifest.get("requiresAccessToken") is not False)
+    error_count = sum(_is_severe(outcome) for file in _files(manifest, "error") for outcome in read(file))
+    held = request.held_keys(None)
+    gone: set[str] = set()
+    if request.window is None:
+        for file in _files(manifest, "deleted"):
+            gone.update(key for bundle in read(file) for key in _deleted_keys(bundle) if key in held)
+    for file in _files(manifest, "output"):
+        if file.get("type", RESOURCE_TYPE) == RESOURCE_TYPE:
+            piece = Extract(iter(()))
+            piece.records = _records(request, piece, file, read(file), held, gone)
+            yield piece
+    if error_count:
+        _log.warning(
+            "The export of the source '%s' lacks what %d errors of its server name; the cursor stays.",
+            request.source.slug,
+            error_count,
+        )
+    withdrawn = [] if request.window else [RawRecord(key, {}, is_withdrawn=True) for key in sorted(gone)]
+    yield Extract(iter(withdrawn), _cursor(request, manifest, error_count), error_count or None)
+
+
+def _cursor(request: ExtractionRequest, manifest: Mapping[str, Any], error_count: int) -> Cursor | None:
+    moment = utc_text(manifest["transactionTime"])
+    return {"transaction_time": moment} if moment and request.window is None and not error_count else None
+
+
+def _records(
+    request: ExtractionRequest,
+    piece: Extract,
+    file: Mapping[str, Any],
+    resources: Iterator[Mapping[str, Any]],
+    held: frozenset[str],
+    gone: set[str],
+) -> Iterator[RawRecord]:
+    """Yield the responses to the questionnaire; note in `gone` which of the held ones are no such response now."""
+    canonical = request.source.request.questionnaire or ""
+    line_count = record_count = 0
+    for resource in resources:
+        line_count += 1
+        if resource.get("resourceType") != RESOURCE_TYPE or not resource.get("id"):
+            continue
+        key, status = str(resource["id"]), resource.get("status")
+        is_wanted = status in STANDING_STATUS or status == ENTERED_IN_ERROR
+        if not is_wanted or not answers_questionnaire(resource, canonical):
+            if key in held:
+                gone.add(key)
+            continue
+        # Created again after it was deleted.
+        gone.discard(key)
+        if _is_after(resource, request):
+            continue
+        record_count += 1
+        yield raw_record(resource, request.source)
+    if isinstance(file.get("count"), int):
+        # A file may hold responses to other questionnaires: what is missing is told by its lines.
+        piece.source_count = record_count + file["count"] - line_count
+
+
+def _is_after(resource: Mapping[str, Any], request: ExtractionRequest) -> bool:
+    """Tell whether it was changed after the window, which an export cannot be asked to leave out."""
+    meta = resource.get("meta")
+    moment = utc_text(meta.get("lastUpdated")) if isinstance(meta, Mapping) else None
+    return bool(request.window and moment and datetime.fromisoformat(moment) >= request.window[1])
+
+
+def _files(manifest: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    files = manifest.get(name)
+    return [file for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
+
+
+def _is_severe(outcome: Mapping[str, Any]) -> bool:
+    """Tell whether an OperationOutcome says that something is missing; warnings stand beside the errors."""
+    issues = outcome.get("issue")
+    return not isinstance(issues, list) or any(
+        not isinstance(issue, Mapping) or issue.get("severity") in SEVERE for issue in issues
+    )
+
+
+def _deleted_keys(bundle: Mapping[str, Any]) -> Iterator[str]:
+    for entry in bundle.get("entry") or ():
+        asked = entry.get("request") if isinstance(entry, Mapping) else None
+        if isinstance(asked, Mapping) and asked.get("method") == "DELETE":
+            kind, _, key = str(asked.get("url")).rstrip("/").rpartition("/")
+            if kind.rpartition("/")[2] == RESOURCE_TYPE:
+                yield key
+
+
+def _resources(
+    client: SourceClient, request: ExtractionRequest, has_auth: bool, file: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the resources of a file, which lies on disk meanwhile."""
+    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
+        _download(client, request, has_auth, str(file.get("url") or ""), cast(IO[bytes], local))
+        for number, line in enumerate(_lines(cast(IO[bytes], local)), start=1):
+            try:
+                resource = json.loads(line)
+            except ValueError:
+                raise PlaceUnavailableError(
+                    f"The source '{request.source.slug}' sends an export whose line {number} is no JSON: nothing of "
+                    "the file is kept, and the next run asks for a new export."
+                ) from None
+            yield resource
+
+
+def _download(
+    client: SourceClient, request: ExtractionRequest, has_auth: bool, url: str, local: IO[bytes]
+) -> None:
+    for attempt in range(ATTEMPTS):
+        try:
+            client.download(url, local, has_auth=has_auth)
+        except SourceAnswerError as error:
+            if error.status not in (GONE if has_auth else GONE + SIGNATURE_EXPIRED):
+                raise
+            raise PlaceUnavailableError(
+                f"The source '{request.source.slug}' let the links of its export expire ({error.status}): the files "
+                "before it are kept, and the next run asks for a new export."
+            ) from None
+        if _is_whole(local):
+            return
+        http_client.wait_seconds(2.0**attempt)
+    raise PlaceUnavailableError(
+        f"The source '{request.source.slug}' sends a file of its export cut off or as something else, {ATTEMPTS} "
+        "times: nothing of it is kept, and the next run asks for a new export."
+    )
+
+
+def _is_whole(local: IO[bytes]) -> bool:
+    """Tell whether each line can be an object: a file that was cut off, or a page of error, has one that cannot."""
+    try:
+        return all(line.startswith(b"{") and line.endswith(b"}") for line in _lines(local))
+    except (EOFError, OSError, zlib.error):
+        return False
+
+
+def _lines(local: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines that hold anything, unpacked where the file itself is packed."""
+    local.seek(0)
+    is_packed = local.read(len(_GZIP_MARK)) == _GZIP_MARK
+    local.seek(0)
+    stream = cast(IO[bytes], gzip.GzipFile(fileobj=local, mode="rb")) if is_packed else local
+    # A line that is longer than any comment is cut, and then no object.
+    while line := stream.readline(MAXIMUM_LINE_LENGTH):
+        if stripped := line.strip():
+            yield stripped
