@@ -59,7 +59,7 @@ def accept_delivery(
         "source_slug": source.slug,
         "language_code": source.language,
         "redaction_version": redaction_version,
-        "words": [comment.column for comment in source.mapping.comments],
+        "kept_columns": sorted(source.mapping.columns_without_words),
     }
     with connect(settings, "accept_feedback") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"accept:{source.slug}",))

@@ -564,24 +564,24 @@ where
 -- Nor do they stay in what was landed of the record, in whatever delivery; the hash stays, so that what is delivered
 -- again is still known. The landed file itself goes by the retention rule (docs/production.md).
 update landing.record
-set payload = record.payload || jsonb_build_object('__content_sha256__', candidate.content_sha256) || blanked.columns
+set payload = coalesce(kept_values.columns, '{}') || jsonb_build_object('__content_sha256__', candidate.content_sha256)
 from landing.candidate_record as candidate
 inner join feedback.record as kept
     on candidate.source_slug = kept.source_slug and candidate.source_record_ref = kept.source_record_ref
 inner join decided on candidate.source_record_ref = decided.source_record_ref
-cross join (
-    select coalesce(jsonb_object_agg(worded.name, null), '{}') as columns
-    from unnest(%(words)s::text[]) as worded (name)
-) as blanked
+inner join landing.record as landed
+    on candidate.delivery_id = landed.delivery_id and candidate.record_number = landed.record_number
+cross join lateral (
+    select jsonb_object_agg(delivered.name, delivered.value) as columns
+    from jsonb_each(landed.payload) as delivered (name, value)
+    where delivered.name = any(%(kept_columns)s) or delivered.name = '__withdrawn__'
+) as kept_values
 where
     candidate.source_slug = %(source_slug)s
     and kept.is_withdrawn
     and record.delivery_id = candidate.delivery_id
     and record.record_number = candidate.record_number
-    and exists (
-        select from unnest(%(words)s::text[]) as worded (name)
-        where record.payload ->> worded.name is not null
-    )
+    and not record.payload ? '__content_sha256__'
 
 -- name: candidate_words_of_withdrawn
 delete from landing.candidate_comment as candidate

@@ -379,6 +379,11 @@ class FieldMapping(Declared):
         return named
 
     @property
+    def columns_without_words(self) -> frozenset[str]:
+        """The columns that the mapping names, those of comments left out."""
+        return frozenset(self.columns) - {comment.column for comment in self.comments}
+
+    @property
     def all_answers(self) -> tuple[AnswerField, ...]:
         return tuple(answer for _, answer in self._answers_by_field())
 
