@@ -122,7 +122,8 @@ class SourceClient:
         except _TryAgainError as error:
             raise PlaceUnavailableError(
                 f"The source '{self._source.slug}' at {_shown(url)} {error} after {ATTEMPTS} tries: what came before "
-                "is kept, and the next run goes on from there."
+                "is kept, and the next run goes on from there. If it stays away, check the network and the address in the "
+                f"Airflow connection '{self._connection.name}'."
             ) from None
 
     def _send_once(
