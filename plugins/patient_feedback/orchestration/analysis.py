@@ -152,12 +152,15 @@ def forget_unsaid_texts(settings: Settings) -> int:
 
     A vector tells much of the words it was made from: who withdraws feedback withdraws it too.
     """
-    statement = sql.SQL(named_statements(STATEMENTS)["forget_unsaid_texts"])
+    statements = named_statements(STATEMENTS)
+    statement = sql.SQL(statements["forget_unsaid_texts"])
     with connect(settings, "detect_languages") as connection:
         deleted = {
             table: connection.execute(statement.format(held_table=sql.Identifier("analysis", table))).rowcount
             for table in TABLES_BY_TEXT
         }
+        connection.execute(statements["forget_unsaid_exemplars"])
+        connection.execute(statements["forget_unsaid_region_exemplars"])
     return deleted["embedding"]
 
 

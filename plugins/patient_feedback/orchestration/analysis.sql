@@ -8,6 +8,53 @@ where not exists (
     where comment.text_sha256 = held.text_sha256 and comment.comment_state = 'text'
 )
 
+-- name: forget_unsaid_exemplars
+-- A hash that stands as an exemplar would still tell that somebody gave this text.
+update analysis.theme_set_member as member
+set exemplar_text_sha256s = array(
+    select exemplar.text_sha256
+    from unnest(member.exemplar_text_sha256s) with ordinality as exemplar (text_sha256, place)
+    where exists (
+        select from feedback.comment
+        where comment.text_sha256 = exemplar.text_sha256 and comment.comment_state = 'text'
+    )
+    order by exemplar.place
+)
+where exists (
+    select from unnest(member.exemplar_text_sha256s) as exemplar (text_sha256)
+    where not exists (
+        select from feedback.comment
+        where comment.text_sha256 = exemplar.text_sha256 and comment.comment_state = 'text'
+    )
+)
+
+-- name: forget_unsaid_region_exemplars
+update analysis.theme_drift as drift
+set new_dense_regions = (
+    select jsonb_agg(
+        region.found || jsonb_build_object('exemplar_text_sha256s', (
+            select coalesce(jsonb_agg(exemplar.text_sha256), '[]')
+            from jsonb_array_elements_text(region.found -> 'exemplar_text_sha256s') as exemplar (text_sha256)
+            where exists (
+                select from feedback.comment
+                where comment.text_sha256 = exemplar.text_sha256 and comment.comment_state = 'text'
+            )
+        ))
+        order by region.place
+    )
+    from jsonb_array_elements(drift.new_dense_regions) with ordinality as region (found, place)
+)
+where exists (
+    select
+    from
+        jsonb_array_elements(drift.new_dense_regions) as region (found),
+        jsonb_array_elements_text(region.found -> 'exemplar_text_sha256s') as exemplar (text_sha256)
+    where not exists (
+        select from feedback.comment
+        where comment.text_sha256 = exemplar.text_sha256 and comment.comment_state = 'text'
+    )
+)
+
 -- name: texts_without_language
 select comment.text_sha256, min(comment.comment_text), min(comment.declared_language_code)
 from feedback.comment

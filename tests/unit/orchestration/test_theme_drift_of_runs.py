@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from patient_feedback.orchestration.analysis import forget_unsaid_texts
 from patient_feedback.orchestration.themes import RefitWhen
+from patient_feedback.warehouse.connection import connect
 
 KNOWN = ("parking machine ticket", "nurse kindness smile", "phone queue hold", "cold food breakfast")
 
@@ -45,6 +47,24 @@ def test_subject_that_was_not_there_is_found_and_proposed_and_changes_no_theme(f
     assert [set(region["exemplar_text_sha256s"]) <= set(new) for region in regions] == [True]
     fitted.run(refit_when=RefitWhen.GROWN)
     assert fitted.current_slugs() == before
+
+
+def test_text_that_was_withdrawn_is_no_exemplar_any_more(fitted):
+    new = fitted.add_texts("vaccination booking app", 40, direction=np.eye(32)[20] + 0.8 * np.eye(32)[1])
+    fitted.run()
+    [region_before] = drift(fitted)[3]
+    members = "select exemplar_text_sha256s from analysis.theme_set_member order by theme_set_id, theme_slug"
+    [[first, *_], *_] = [row[0] for row in fitted.rows(members)]
+    gone = {first, region_before["exemplar_text_sha256s"][0]}
+    with connect(fitted.settings, "test") as connection:
+        connection.execute("delete from feedback.comment where text_sha256 = any(%s)", (list(gone),))
+    forget_unsaid_texts(fitted.settings)
+    kept = {sha256 for row in fitted.rows(members) for sha256 in row[0]}
+    [region] = drift(fitted)[3]
+    assert kept
+    assert not gone & (kept | set(region["exemplar_text_sha256s"]))
+    assert region["exemplar_text_sha256s"] == region_before["exemplar_text_sha256s"][1:]
+    assert set(region["exemplar_text_sha256s"]) <= set(new)
 
 
 def test_proposed_refit_is_done_where_the_setting_says_so_and_only_there(fitted):
