@@ -8,10 +8,12 @@ from patient_feedback.warehouse.connection import connect
 FILLED_BY_RUNS = (
     "restricted.comment_original",
     "feedback.comment",
+    "feedback.response_subject",
     "feedback.answer",
     "feedback.response",
     "feedback.record",
     "landing.set_aside",
+    "landing.candidate_subject",
     "landing.candidate_comment",
     "landing.candidate_answer",
     "landing.candidate_response",

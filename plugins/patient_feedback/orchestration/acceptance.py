@@ -20,14 +20,17 @@ REDACTION_CHUNK = 20_000
 CARRYING = (
     "unsaid_comments",
     "unsaid_answers",
+    "unsaid_subjects",
     "responses",
     "answers",
     "comments",
+    "subjects",
     "originals",
     "blanked_originals",
     "records",
     "orphaned_responses",
     "withdrawals",
+    "withdrawn_subjects",
     "landed_words_of_withdrawn",
     "candidate_words_of_withdrawn",
 )

@@ -106,6 +106,14 @@ forgotten_answers as (
         and answer.record_number = no_longer_accepted.record_number
 ),
 
+forgotten_subjects as (
+    delete from feedback.response_subject as subject
+    using no_longer_accepted
+    where
+        subject.delivery_id = %(delivery_id)s
+        and subject.record_number = no_longer_accepted.record_number
+),
+
 forgotten_records as (
     delete from feedback.record
     using no_longer_accepted
@@ -197,6 +205,23 @@ where
             and candidate.instrument_slug = answer.instrument_slug
             and candidate.instrument_version = answer.instrument_version
             and candidate.item_slug = answer.item_slug
+    )
+
+-- name: unsaid_subjects
+delete from feedback.response_subject as subject
+using decided
+where
+    subject.source_slug = %(source_slug)s
+    and subject.source_record_ref = decided.source_record_ref
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not exists (
+        select from landing.candidate_subject as candidate
+        where
+            candidate.delivery_id = %(delivery_id)s
+            and candidate.record_number = decided.record_number
+            and candidate.response_id = subject.response_id
+            and candidate.subject_slug = subject.subject_slug
     )
 
 -- name: responses
@@ -486,6 +511,34 @@ where
         )
     )
 
+-- name: subjects
+-- Each record names its own: what another record of the response says is not touched.
+insert into feedback.response_subject as kept (
+    response_id, source_slug, source_record_ref, subject_slug, subject_label, delivery_id, record_number
+)
+select
+    candidate.response_id,
+    %(source_slug)s,
+    decided.source_record_ref,
+    candidate.subject_slug,
+    candidate.subject_label,
+    candidate.delivery_id,
+    candidate.record_number
+from landing.candidate_subject as candidate
+inner join decided on candidate.record_number = decided.record_number
+inner join feedback.response on candidate.response_id = response.response_id
+where
+    candidate.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+    and not response.is_withdrawn
+on conflict (response_id, source_record_ref, subject_slug) do update
+set
+    subject_label = excluded.subject_label,
+    delivery_id = excluded.delivery_id,
+    record_number = excluded.record_number
+where kept.* is distinct from excluded.*
+
 -- name: originals
 insert into restricted.comment_original as kept (comment_id, original_text)
 select distinct on (carried.comment_id)
@@ -557,6 +610,14 @@ delete from feedback.comment
 using decided
 where
     comment.response_id = decided.response_id
+    and decided.record_state = 'withdrawn'
+    and not decided.is_superseded
+
+-- name: withdrawn_subjects
+delete from feedback.response_subject as subject
+using decided
+where
+    subject.response_id = decided.response_id
     and decided.record_state = 'withdrawn'
     and not decided.is_superseded
 

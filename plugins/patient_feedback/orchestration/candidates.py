@@ -20,6 +20,7 @@ from patient_feedback.sources.mapping import (
     CANDIDATE_COMMENT_COLUMNS,
     CANDIDATE_RECORD_COLUMNS,
     CANDIDATE_RESPONSE_COLUMNS,
+    CANDIDATE_SUBJECT_COLUMNS,
     MappedRecord,
     date_fact,
     map_record,
@@ -30,7 +31,13 @@ STATEMENTS = Path(__file__).parent / "candidates.sql"
 CHUNK_SIZE = 5_000
 """Records that are in memory at once; of the others only the facts about their dates are."""
 
-CANDIDATE_TABLES = ("candidate_comment", "candidate_answer", "candidate_response", "candidate_record")
+CANDIDATE_TABLES = (
+    "candidate_subject",
+    "candidate_comment",
+    "candidate_answer",
+    "candidate_response",
+    "candidate_record",
+)
 
 
 def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
@@ -67,6 +74,9 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
             _copy(connection, "answer", CANDIDATE_ANSWER_COLUMNS, _rows(mapped, "answer_rows", delivery_id))
             _copy(
                 connection, "comment", CANDIDATE_COMMENT_COLUMNS, _rows(mapped, "comment_rows", delivery_id)
+            )
+            _copy(
+                connection, "subject", CANDIDATE_SUBJECT_COLUMNS, _rows(mapped, "subject_rows", delivery_id)
             )
             count += len(mapped)
         for (

@@ -93,6 +93,27 @@ class PlaceField(Matched):
         return self
 
 
+class Subject(Declared):
+    """What a complaint is about."""
+
+    slug: Slug
+    name: Annotated[str, Field(min_length=1)]
+
+
+class SubjectsField(Matched):
+    """Names what a record is about, one subject or several; a list is read as it is delivered."""
+
+    column: ColumnName
+    split: Annotated[str, Field(min_length=1)] | None = None
+    """The text that parts several subjects in one cell, such as ";"."""
+    values: dict[str, Subject] = {}
+    """Delivered text to slug and name. A text that is not listed gets a slug made from itself."""
+    missing: list[TextValue] = []
+    """Texts that mean nothing was given, besides the empty one."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+
 class ChannelField(Matched):
     """How the feedback came: by a column, or the same for all records."""
 
@@ -332,6 +353,8 @@ class FieldMapping(Declared):
     site: PlaceField | None = None
     service: PlaceField | None = None
     channel: ChannelField | None = None
+    subjects: SubjectsField | None = None
+    """What the record is about; the response counts once in totals and once for each of its subjects."""
     rating: AnswerField | None = None
     """The overall question, such as the Friends and Family Test."""
     answers: list[AnswerField] = []

@@ -27,6 +27,8 @@ from patient_feedback.sources.field_mapping import (
     PlaceField,
     QuestionField,
     QuintileField,
+    Subject,
+    SubjectsField,
     YesNoField,
 )
 from patient_feedback.sources.spelling import has_untidy_space, loose_key, slug_of, tidy
@@ -52,6 +54,7 @@ CANDIDATE_COMMENT_COLUMNS = (
     "question_intent", "is_question_declared", "comment_text", "comment_length", "is_blank",
     "has_control_character", "has_markup", "has_formula_start",
 )  # fmt: skip
+CANDIDATE_SUBJECT_COLUMNS = ("delivery_id", "record_number", "response_id", "subject_slug", "subject_label")
 
 FORMULA_ERRORS = frozenset(
     ("#ref!", "#n/a", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#spill!", "#calc!", "#getting_data")
@@ -107,6 +110,8 @@ class MappedRecord:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
     comments: tuple[Comment, ...] = ()
+    subjects: tuple[tuple[str, str], ...] = ()
+    """Slug and label of each, as the record orders them; each slug once."""
 
     def record_row(self, delivery_id: str) -> tuple[Any, ...]:
         return (
@@ -144,6 +149,10 @@ class MappedRecord:
                 comment.comment_text, len(comment.comment_text), comment.is_blank,
                 comment.has_control_character, comment.has_markup, comment.has_formula_start,
             )  # fmt: skip
+
+    def subject_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
+        for slug, label in self.subjects:
+            yield delivery_id, self.record_number, self.response_id, slug, label
 
 
 def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[str], str]) -> MappedRecord:
@@ -186,6 +195,7 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
         },
         answers=tuple(map(row.answer, mapping.all_answers)) if is_line_read else (),
         comments=tuple(row.comments(mapping.comments, response_id)) if is_line_read else (),
+        subjects=tuple(row.subjects(mapping.subjects).items()) if mapping.subjects else (),
         # Last: the readings above note what they find.
         has_untidy_space=row.has_untidy_space,
         has_formula_error=row.has_formula_error,
@@ -257,6 +267,31 @@ class _Row:
         if known and loose_key(text) not in known:
             self.unmapped_fields.append("channel")
         return known.get(loose_key(text)) or slug_of(text)
+
+    def subjects(self, declared: SubjectsField) -> dict[str, str]:
+        """Return the label of each subject by its slug; of two labels with one slug the first stays."""
+        known: dict[str, Subject] = declared.values_by_key
+        labels: dict[str, str] = {}
+        for text in self._parts(declared):
+            key = loose_key(text)
+            if key in declared.missing_keys:
+                continue
+            if key in known:
+                labels.setdefault(known[key].slug, known[key].name)
+                continue
+            if known and "subjects" not in self.unmapped_fields:
+                self.unmapped_fields.append("subjects")
+            labels.setdefault(slug_of(text), tidy(text))
+        return labels
+
+    def _parts(self, declared: SubjectsField) -> list[str]:
+        delivered = self._payload.get(declared.column)
+        if isinstance(delivered, list):
+            parts = [_text(part) or "" for part in delivered]
+        else:
+            text = self.text(declared.column) or ""
+            parts = text.split(declared.split) if declared.split else [text]
+        return [part for part in parts if not _is_invisible(part)]
 
     def attribute(self, name: str, attribute: AttributeField) -> Any:
         text = self.text(attribute.column)

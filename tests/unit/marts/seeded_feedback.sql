@@ -66,6 +66,20 @@ select
     code = 7, 'd1', number
 from seeded;
 
+-- Complaints with one to three subjects, some withdrawn; every second one has another record that names the first again.
+insert into feedback.response_subject (
+    response_id, source_slug, source_record_ref, subject_slug, subject_label, delivery_id, record_number
+)
+select
+    response_id, 'survey', 'ref ' || number || record, 'subject_' || place, 'Subject ' || place || record, 'd1', number
+from seeded
+cross join generate_series(1, 3) as places (place)
+cross join (values ('a'), ('b')) as records (record)
+where
+    number % 10 < 3
+    and place <= 1 + number % 3
+    and (record = 'a' or (place = 1 and number % 2 = 0));
+
 insert into feedback.comment (
     comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
     text_sha256, comment_text, redaction_version, declared_language_code, delivery_id, record_number

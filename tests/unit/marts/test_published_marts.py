@@ -26,6 +26,7 @@ PATIENT_EXPERIENCE = (
         "dim_measures",
     ),
     "bridge_topics_partnership",
+    "bridge_response_subjects",
     *REPORTS,
 )
 
@@ -37,7 +38,7 @@ def test_every_model_and_every_dbt_test_passes(marts: Any) -> None:
 def test_withdrawn_response_is_shown_nowhere_and_counted_with_its_delivery(marts: Any) -> None:
     withdrawn = {row[0] for row in marts.rows("select response_id from feedback.response where is_withdrawn")}
     assert withdrawn
-    for table in ("fct_responses", "fct_comments", "fct_answers"):
+    for table in ("fct_responses", "fct_comments", "fct_answers", "bridge_response_subjects"):
         listed = {row[0] for row in marts.rows(f"select response_id from {table}")}
         assert listed
         assert not listed & withdrawn, table
@@ -62,6 +63,26 @@ def test_every_comment_is_listed_once_with_the_state_of_its_analysis(marts: Any)
     assert listed == distinct == kept
     states = dict(marts.rows("select analysis_state, count(*) from fct_comments group by 1"))
     assert set(states) == {"analysed", "blank", "unsupported_language", "undetermined_language", "pending"}
+
+
+def test_complaint_counts_once_in_totals_and_once_for_each_of_its_subjects(marts: Any) -> None:
+    [(response_id,)] = marts.rows(
+        "select response_id from feedback.response_subject join feedback.response using (response_id) "
+        "where not is_withdrawn group by 1 having count(*) = 4 order by 1 limit 1"
+    )
+    assert marts.rows("select count(*) from fct_responses where response_id = %s", response_id) == [(1,)]
+    assert marts.rows(
+        "select subject_slug, subject_label, subject_count, subject_weight from bridge_response_subjects "
+        "where response_id = %s order by 1",
+        response_id,
+    ) == [(f"subject_{place}", f"Subject {place}a", 3, pytest.approx(1 / 3)) for place in (1, 2, 3)]
+    [(complaints, listed, weight)] = marts.rows(
+        "select count(distinct response_id), count(*), sum(subject_weight) from bridge_response_subjects"
+    )
+    assert listed > complaints == pytest.approx(weight)
+    assert marts.rows(
+        "select count(*) from fct_responses where response_id in (select response_id from bridge_response_subjects)"
+    ) == [(complaints,)]
 
 
 def test_blank_comment_is_listed_without_words_or_sentiment(marts: Any) -> None:
@@ -336,6 +357,10 @@ HARMS = {
     "assert_subthemes_hold_no_more_than_their_theme": "update dim_themes set comment_count = 1000000 "
     "where theme_slug = 'in_the_queue'",
     "assert_lineage_accounts_for_every_theme": "delete from fct_theme_lineage where theme_slug = 'kindness'",
+    "assert_subject_weights_add_to_one": "delete from bridge_response_subjects where ctid = "
+    "(select max(ctid) from bridge_response_subjects where subject_count = 3)",
+    "responses_name_a_subject_once": "insert into bridge_response_subjects select * from bridge_response_subjects "
+    "where subject_count = 1 limit 1",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

@@ -18,7 +18,7 @@ from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import Source, load_sources
 from patient_feedback.warehouse.connection import connect
 
-HEADER = ("id", "person", "status", "version", "date", "words")
+HEADER = ("id", "person", "status", "version", "date", "words", "subjects")
 NOON = 1_750_000_000
 
 
@@ -57,10 +57,10 @@ class Desk:
         return self.source
 
     def deliver(self, name: str, *records: tuple[str, ...], at: int = NOON) -> list[str]:
-        """Write (id, person, status, version, words) as a file, land and decide it; return what was decided."""
+        """Write (id, person, status, version, words and, if need be, subjects), land and decide; return what was decided."""
         path = self.deliveries / name
         with path.open("w", encoding="utf-8", newline="") as file:
-            rows = [(*record[:4], "2025-06-01", record[4]) for record in records]
+            rows = [(*record[:4], "2025-06-01", *(*record[4:], "")[:2]) for record in records]
             csv.writer(file).writerows([HEADER, *rows])
         os.utime(path, (at, at))
         return self.decide()
@@ -98,6 +98,17 @@ class Desk:
         ]
 
     @property
+    def subjects(self) -> list[tuple]:
+        return self.rows(
+            "select source_record_ref, subject_slug, subject_label, delivery_id, record_number, xmin::text "
+            "from feedback.response_subject order by 1, 2"
+        )
+
+    @property
+    def slugs(self) -> list[tuple]:
+        return [subject[:2] for subject in self.subjects]
+
+    @property
     def account(self) -> list[tuple]:
         return self.rows(
             "select file_name, record_number, record_state from landing.record inner join landing.delivery "
@@ -111,10 +122,10 @@ def desk(warehouse: Settings, tmp_path: Path) -> Desk:
 
 
 def again_unchanged(desk: Desk, *deliveries: list[str]) -> None:
-    before = desk.words, desk.originals, desk.account
+    before = desk.words, desk.originals, desk.account, desk.subjects
     for delivery in deliveries:
         desk.decide(delivery)
-        assert (desk.words, desk.originals, desk.account) == before
+        assert (desk.words, desk.originals, desk.account, desk.subjects) == before
 
 
 def test_edit_in_a_file_of_the_same_moment_replaces_the_words(desk):
@@ -245,3 +256,94 @@ def test_contradicting_record_that_is_released_takes_the_place_of_the_first(desk
     assert desk.account == [("1.csv", 1, "accepted"), ("1.csv", 2, "accepted"), ("1.csv", 3, "set_aside")]
     assert desk.words == ["Bad"]
     again_unchanged(desk, [delivery])
+
+
+SUBJECTS = {
+    "column": "subjects",
+    "split": ";",
+    "values": {"Food": {"slug": "food", "name": "Food and drink"}},
+}
+
+
+def test_edit_takes_out_the_subjects_that_the_record_names_no_more(desk):
+    desk.declare(subjects=SUBJECTS)
+    first = desk.deliver(
+        "1.csv", ("a", "p", "", "", "x", "Waiting; food;Staff"), ("b", "q", "", "", "y", "Food")
+    )
+    assert [subject[:3] for subject in desk.subjects] == [
+        ("a", "food", "Food and drink"),
+        ("a", "staff", "Staff"),
+        ("a", "waiting", "Waiting"),
+        ("b", "food", "Food and drink"),
+    ]
+    second = desk.deliver("2.csv", ("a", "p", "", "", "x", "Staff; Parking"), at=NOON + 1)
+    assert desk.slugs == [("a", "parking"), ("a", "staff"), ("b", "food")]
+    again_unchanged(desk, first, second)
+    third = desk.deliver("3.csv", ("a", "p", "", "", "x", ""), at=NOON + 2)
+    assert desk.slugs == [("b", "food")]
+    again_unchanged(desk, first, second, third)
+
+
+def test_subjects_are_those_of_the_highest_version(desk):
+    desk.declare(subjects=SUBJECTS, record_version={"column": "version"})
+    first = desk.deliver("1.csv", ("a", "p", "", "1", "x", "Food"), ("a", "p", "", "2", "x", "Food; Staff"))
+    assert desk.slugs == [("a", "food"), ("a", "staff")]
+    second = desk.deliver("2.csv", ("a", "p", "", "3", "x", "Staff"), at=NOON - 60)
+    assert desk.slugs == [("a", "staff")]
+    again_unchanged(desk, first, second)
+
+
+def test_records_of_one_response_name_subjects_each_for_itself(desk):
+    desk.declare(subjects=SUBJECTS, comments=[{"column": "words", "question": {"column": "version"}}])
+    first = desk.deliver("1.csv", ("a", "p", "", "1", "x", "Food; Staff"), ("b", "p", "", "2", "y", "Food"))
+    assert desk.slugs == [("a", "food"), ("a", "staff"), ("b", "food")]
+    second = desk.deliver("2.csv", ("a", "p", "", "1", "x", "Staff"), at=NOON + 1)
+    assert desk.slugs == [("a", "staff"), ("b", "food")]
+    again_unchanged(desk, first, second)
+    third = desk.deliver("3.csv", ("b", "p", "withdrawn", "2", "", ""), at=NOON + 2)
+    assert desk.slugs == []
+    again_unchanged(desk, first, second, third)
+
+
+def test_withdrawn_record_loses_its_subjects_until_it_comes_again(desk):
+    desk.declare(subjects=SUBJECTS)
+    first = desk.deliver("1.csv", ("a", "p", "", "", "x", "Food; Staff"), ("b", "q", "", "", "y", "Food"))
+    second = desk.deliver("2.csv", ("a", "p", "withdrawn", "", "", "Food; Staff"), at=NOON + 1)
+    assert desk.slugs == [("b", "food")]
+    again_unchanged(desk, first, second)
+    desk.deliver("3.csv", ("a", "p", "", "", "x again", "Staff"), at=NOON + 2)
+    assert desk.slugs == [("a", "staff"), ("b", "food")]
+
+
+def test_record_that_is_set_aside_later_leaves_no_subject(desk):
+    desk.declare(subjects=SUBJECTS)
+    (delivery,) = desk.deliver(
+        "1.csv", ("a", "p", "", "", "x", "Food"), ("b", "p", "", "", "y", "Food; Staff")
+    )
+    desk.rows(
+        "insert into landing.set_aside (set_aside_id, delivery_id, record_number, set_aside_level, check_id, reason, "
+        f"run_id) values ('s', '{delivery}', 2, 'record', 'FB-LND-999', 'test', 'run') returning 1"
+    )
+    desk.decide([delivery])
+    assert desk.slugs == [("a", "food")]
+    again_unchanged(desk, [delivery])
+
+
+def test_record_that_moves_to_another_response_takes_its_subjects_along(desk):
+    desk.declare(subjects=SUBJECTS)
+    first = desk.deliver("1.csv", ("a", "p", "", "", "x", "Food"), ("b", "p", "", "", "y", "Staff"))
+    second = desk.deliver("2.csv", ("a", "q", "", "", "x", "Food"), at=NOON + 1)
+    assert desk.slugs == [("a", "food"), ("b", "staff")]
+    assert desk.rows(
+        "select response.source_record_ref from feedback.response_subject inner join feedback.response "
+        "using (response_id) where subject_slug = 'food'"
+    ) == [("q",)]
+    again_unchanged(desk, first, second)
+
+
+def test_declaration_that_names_no_subjects_any_more_leaves_none(desk):
+    desk.declare(subjects=SUBJECTS)
+    desk.deliver("1.csv", ("a", "p", "", "", "x", "Food; Staff"))
+    desk.declare()
+    desk.decide()
+    assert desk.slugs == []

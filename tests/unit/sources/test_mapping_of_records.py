@@ -232,10 +232,56 @@ def test_attributes_are_typed_and_undeclared_values_are_named_not_kept(declare: 
     assert (row.attributes["age_band"], row.unmapped_fields) == (None, ())
 
 
-def test_complaint_with_several_subjects_keeps_them_as_a_list(declare: Any) -> None:
-    source = declare({"metadata": {"subjects": {"column": "subject", "split": ";"}, "handler": "handler"}})
+SUBJECTS = {
+    "column": "subject",
+    "split": ";",
+    "values": {
+        "Waiting times": {"slug": "waiting", "name": "Waiting"},
+        "Delays": {"slug": "waiting", "name": "Waiting"},
+        "Food": {"slug": "food", "name": "Food and drink"},
+    },
+    "missing": ["none"],
+}
+FOOD, WAITING = ("food", "Food and drink"), ("waiting", "Waiting")
+
+
+@pytest.mark.parametrize(
+    ("delivered", "subjects", "unmapped"),
+    [
+        ("Food; Waiting times", (FOOD, WAITING), ()),
+        ("waiting\u00a0 TIMES;food ;", (WAITING, FOOD), ()),
+        ("Delays; Food; Waiting times", (WAITING, FOOD), ()),
+        (
+            "Food; Car  parks; Staff & tone",
+            (FOOD, ("car_parks", "Car parks"), ("staff_and_tone", "Staff & tone")),
+            ("subjects",),
+        ),
+        (["Food", "Staff; tone", "", None], (FOOD, ("staff_tone", "Staff; tone")), ("subjects",)),
+        ("None; Food", (FOOD,), ()),
+        (" ; \u200b;", (), ()),
+        ("#REF!", (), ()),
+        ([], (), ()),
+        (None, (), ()),
+    ],
+)
+def test_complaint_names_each_of_its_subjects_once(
+    declare: Any, delivered: Any, subjects: tuple[tuple[str, str], ...], unmapped: tuple[str, ...]
+) -> None:
+    row = mapped(declare({"subjects": SUBJECTS}), {"id": "1", "subject": delivered})
+    assert (row.subjects, row.unmapped_fields) == (subjects, unmapped)
+    assert [subject[-2:] for subject in row.subject_rows("d")] == list(subjects)
+
+
+def test_cell_that_is_not_split_is_one_subject_and_without_values_none_is_unmapped(declare: Any) -> None:
+    row = mapped(declare({"subjects": {"column": "subject"}}), {"id": "1", "subject": "Food; drink"})
+    assert (row.subjects, row.unmapped_fields) == ((("food_drink", "Food; drink"),), ())
+    assert mapped(declare(), {"id": "1", "subject": "Food"}).subjects == ()
+
+
+def test_metadata_in_one_cell_are_kept_as_a_list(declare: Any) -> None:
+    source = declare({"metadata": {"tags": {"column": "subject", "split": ";"}, "handler": "handler"}})
     row = mapped(source, {"id": "1", "subject": "Communication; Waiting ;", "handler": "Ward"})
-    assert row.metadata == {"subjects": ["Communication", "Waiting"], "handler": "Ward"}
+    assert row.metadata == {"tags": ["Communication", "Waiting"], "handler": "Ward"}
     assert mapped(source, {"id": "1", "subject": "", "handler": None}).metadata == {}
     assert mapped(source, {"id": "1", "handler": ["a", {"b": 1}]}).metadata == {"handler": ["a", {"b": 1}]}
 
@@ -368,7 +414,8 @@ def declare_everything(declare: Any) -> Source:
             ],
             "comments": [{"column": "comment", "question": QUESTION}],
             "attributes": ATTRIBUTES,
-            "metadata": {"subjects": {"column": "subject", "split": ";"}},
+            "metadata": {"tags": {"column": "subject", "split": ";"}},
+            "subjects": {"column": "subject", "split": ";"},
             "withdrawn": {"column": "status", "values": ["withdrawn"]},
         }
     )
@@ -383,6 +430,7 @@ def test_rows_fit_the_candidate_tables(warehouse: Settings, declare_everything: 
         "response": [row.response_row("d", reading)],
         "answer": list(row.answer_rows("d")),
         "comment": list(row.comment_rows("d")),
+        "subject": list(row.subject_rows("d")),
     }
     with psycopg.connect(warehouse.dsn()) as connection:
         for name, table_rows in rows.items():
@@ -396,8 +444,9 @@ def test_rows_fit_the_candidate_tables(warehouse: Settings, declare_everything: 
         assert connection.execute(
             "select respondent_id, channel_slug, deprivation_quintile, has_disability, source_metadata "
             "from landing.candidate_response"
-        ).fetchall() == [("hash of 1", "sms", 1, True, {"subjects": ["a", "b"]})]
+        ).fetchall() == [("hash of 1", "sms", 1, True, {"tags": ["a", "b"]})]
         assert connection.execute(
             "select question_slug, comment_length from landing.candidate_comment"
         ).fetchall() == [("why", 4)]
         assert connection.execute("select count(*) from landing.candidate_answer").fetchone() == (2,)
+        assert connection.execute("select count(*) from landing.candidate_subject").fetchone() == (2,)
