@@ -58,7 +58,6 @@ def land_extracts(
     run_id: str,
     window: Window | None,
     source_connection: SourceConnection,
-    now: datetime | None = None,
 ) -> LandedCounts:
     """Land the pieces that the source gives, each with its cursor in one transaction.
 
@@ -66,25 +65,31 @@ def land_extracts(
     the source breaks off, what came before stays, and the next run goes on from its cursor.
     """
     found_count = delivery_count = record_count = 0
-    extracted_at = now or datetime.now(UTC)
     # Held until all is landed: two runs would read from the same cursor.
     with connect(settings, "land_deliveries") as alone:
         alone.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"landing:{source.slug}",))
         request = ExtractionRequest(
             source,
             source_connection,
-            extracted_at,
+            _moment_of_extraction(alone, source),
             _cursor(alone, source),
             window,
             partial(_held_keys, alone, source),
         )
         for extract in kind_module(source.kind).extract(request):
-            found_count += 1
-            with connect(settings, "land_deliveries") as connection:
-                landed = _land_extract(connection, settings, request, extract, run_id, found_count)
-            if landed is not None:
-                delivery_count += 1
-                record_count += landed
+            later: list[RawRecord] = []
+            piece: Extract | None = extract
+            while piece is not None:
+                found_count += 1
+                with connect(settings, "land_deliveries") as connection:
+                    landed = _land_extract(connection, settings, request, piece, later, run_id, found_count)
+                    if not later and extract.cursor is not None:
+                        _move_cursor(connection, source, extract.cursor, run_id)
+                if landed is not None:
+                    delivery_count += 1
+                    record_count += landed
+                piece = Extract(iter(later)) if later else None
+                later = []
     return LandedCounts(found_count, delivery_count, record_count)
 
 
@@ -93,18 +98,21 @@ def _land_extract(
     settings: Settings,
     request: ExtractionRequest,
     extract: Extract,
+    later: list[RawRecord],
     run_id: str,
     number: int,
 ) -> int | None:
-    """Land one piece and move the cursor; return its number of records, or None where it holds nothing new."""
+    """Land one piece; return its number of records, or None where it holds nothing new.
+
+    A second version of a record goes to `later`, for a delivery of its own: two versions side by side would contradict
+    each other, and the older one would stand.
+    """
     source, counts = request.source, _Counts()
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
         write_head(local, source, request.now, request.window)
-        for record, known in _changed(connection, source, extract.records, counts):
+        for record, known in _changed(connection, source, extract.records, counts, later):
             write_record(local, record, known)
             counts.new += 1
-        if extract.cursor is not None:
-            _move_cursor(connection, source, extract.cursor, run_id)
         is_count_off = extract.source_count is not None and extract.source_count != counts.extracted
         if counts.new == 0 and not is_count_off:
             return None
@@ -135,12 +143,16 @@ def _land_extract(
 
 
 def _changed(
-    connection: psycopg.Connection, source: Source, records: Iterator[RawRecord], counts: _Counts
+    connection: psycopg.Connection,
+    source: Source,
+    records: Iterator[RawRecord],
+    counts: _Counts,
+    later: list[RawRecord],
 ) -> Iterator[tuple[RawRecord, Mapping[str, Any] | None]]:
     """Yield the records whose content is new, and of a withdrawn one that is not shown what is known of it."""
     identifiers = kind_module(source.kind).IDENTIFIERS
+    seen: dict[str, str] = {}
     while batch := list(islice(records, BATCH_SIZE)):
-        # Of two versions in one batch the later one speaks last, as the source lists them.
         cleaned = [
             RawRecord(one.key, without_identifiers(one.content, identifiers), one.is_withdrawn)
             for one in batch
@@ -154,9 +166,13 @@ def _changed(
         for record in cleaned:
             counts.extracted += bool(record.content)
             sha256 = content_sha256(record)
+            if record.key in seen:
+                if seen[record.key] != sha256:
+                    later.append(record)
+                continue
+            seen[record.key] = sha256
             if known.get(record.key) == sha256:
                 continue
-            known[record.key] = sha256
             connection.execute(
                 STATEMENTS["note_version"],
                 {
@@ -190,6 +206,21 @@ def _columns_of_the_response(mapping: FieldMapping) -> set[str]:
         mapping.channel,
     )
     return {field.column for field in fields if field is not None and field.column is not None}
+
+
+def _moment_of_extraction(connection: psycopg.Connection, source: Source) -> datetime:
+    """Return a moment after that of every delivery of the source, by one clock: the order of deliveries decides."""
+    row = connection.execute(
+        """
+        select greatest(clock_timestamp(), max(file_modified_at) + interval '1 microsecond')
+        from landing.delivery
+        where source_slug = %s
+        """,
+        (source.slug,),
+    ).fetchone()
+    assert row is not None
+    moment: datetime = row[0].astimezone(UTC)
+    return moment
 
 
 def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:

@@ -21,7 +21,10 @@ ERROR_WORDS = "sorry! something went wrong"
 
 
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
-    """Yield one extract: the opinions submitted after the cursor less the time in which one is still tagged."""
+    """Yield one extract: the opinions submitted after the cursor less the time in which one is still tagged.
+
+    An older one is read where it is not held yet. One that is held and no longer listed is withdrawn.
+    """
     found = Extract(iter(()))
     found.records = _opinions(request, found)
     yield found
@@ -37,10 +40,16 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
         begin, end = datetime.fromisoformat(newest) - overlap, None
     with SourceClient(request, headers, requests_per_second=REQUESTS_PER_SECOND, refusal=_refusal) as client:
         listed: set[str] = set()
-        for opinion in _listed(client, request, begin):
+        held = request.held_keys(None)
+        # All are listed, since one that was taken down is told by nothing else; a window's first moment is included.
+        since = datetime.fromisoformat(FIRST_DAY) if request.window is None else begin - timedelta(days=1)
+        for opinion in _listed(client, request, since):
             listed.add(str(opinion["id"]))
             submitted_at = utc_text(opinion.get("dateOfSubmission"))
             if submitted_at and end and datetime.fromisoformat(submitted_at) >= end:
+                continue
+            is_before = bool(submitted_at) and datetime.fromisoformat(submitted_at or "") < begin
+            if is_before and (request.window or str(opinion["id"]) in held):
                 continue
             newest = max(newest, submitted_at or "")
             try:
@@ -55,8 +64,9 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
             yield RawRecord(str(opinion["id"]), {**opinion, "tags": tags, "healthServices": services})
     if request.window is None:
         # An opinion that was taken down is no longer listed.
-        yield from vanished(request, request.held_keys(begin), listed)
-        found.cursor = {"submitted_at": newest}
+        yield from vanished(request, held, listed)
+        # A date in the future must not hide what comes until then.
+        found.cursor = {"submitted_at": min(newest, utc_text(request.now.isoformat()) or newest)}
 
 
 def _listed(client: SourceClient, request: ExtractionRequest, begin: datetime) -> Iterator[Mapping[str, Any]]:

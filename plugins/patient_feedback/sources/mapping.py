@@ -421,6 +421,9 @@ def _content_sha256(record: DeliveredRecord, source: Source) -> str:
     else:
         texts = ((column, _text(record.payload.get(column))) for column in source.mapping.columns)
         content = {column: text for column, text in texts if text}
+        if record.payload.get(WITHDRAWN_KEY):
+            # Else the withdrawal of a record without answers would be taken for the record again.
+            content[WITHDRAWN_KEY] = "true"
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

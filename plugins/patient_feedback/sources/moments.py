@@ -9,6 +9,14 @@ from typing import Any
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
+def moment_text(given: Any) -> str | None:
+    """The same, but a text without zone stays without one: the declaration says in which it is."""
+    text = utc_text(given)
+    if text is None or datetime.fromisoformat(given.strip()).tzinfo is not None:
+        return text
+    return text.removesuffix("+00:00")
+
+
 def utc_text(given: Any) -> str | None:
     """Return a moment with its zone as ISO 8601 in UTC to the microsecond; a text without zone counts as UTC.
 

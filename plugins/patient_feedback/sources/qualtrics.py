@@ -126,17 +126,22 @@ class _Listed:
 
 
 def _listed(archive: zipfile.ZipFile, request: ExtractionRequest, held: frozenset[str]) -> _Listed:
-    newest, begin = (request.cursor or {}).get("recorded_at", ""), _begin(request)
+    newest, begin = "" if request.window else (request.cursor or {}).get("recorded_at", ""), _begin(request)
+    until = request.window[1].astimezone(UTC).isoformat() if request.window else None
     shown: set[str] = set()
     for key, recorded in _ids(archive, request):
         newest = max(newest, recorded)
         if key in held:
             shown.add(key)
-        elif begin:
+        elif begin and until is None:
             begin = min(begin, recorded)
-    count = sum(recorded >= begin for _, recorded in _ids(archive, request))
+    count = sum(
+        recorded >= begin and (until is None or recorded < until) for _, recorded in _ids(archive, request)
+    )
     # The bound is exclusive, and what is written to the second may have a fraction.
     end = datetime.fromisoformat(newest).replace(microsecond=0) + timedelta(seconds=1) if newest else None
+    if request.window:
+        end = request.window[1]
     return _Listed(count, datetime.fromisoformat(begin) if begin else None, end, newest, shown)
 
 

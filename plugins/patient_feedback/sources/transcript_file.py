@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import LINE_KEY, Defect, DeliveredFile, DeliveredRecord
-from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.moments import moment_text
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import DecodedText
 
@@ -66,7 +66,9 @@ def _columns(call: Mapping[str, Any], roles: frozenset[str]) -> dict[str, Any]:
     turns = call.get("turns") or []
     said = [turn for turn in turns if _is_of(turn, roles)]
     columns: dict[str, Any] = {name: _plain(call[name]) for name in TEXT_COLUMNS if name in call}
-    columns |= {name: utc_text(call[name]) or _plain(call[name]) for name in MOMENT_COLUMNS if name in call}
+    columns |= {
+        name: moment_text(call[name]) or _plain(call[name]) for name in MOMENT_COLUMNS if name in call
+    }
     texts = [turn["text"] for turn in said if isinstance(turn.get("text"), str) and turn["text"].strip()]
     return columns | dict(zip(TURN_COLUMNS, (len(turns), len(said), "\n".join(texts)), strict=True))
 

@@ -93,6 +93,42 @@ def test_opinion_that_was_taken_down_is_withdrawn_with_its_words(channel: Channe
     assert channel.said("story") == truth(site)
 
 
+def test_opinion_that_is_taken_down_long_after_is_withdrawn_too(channel: Channel, site: CareOpinion) -> None:
+    site.put(50, "Said long before", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    site.remove(50)
+    channel.run()
+    assert channel.withdrawn == {"50"}
+    assert channel.said("story") == truth(site)
+
+
+def test_opinion_published_long_after_it_was_submitted_is_not_missed(
+    channel: Channel, site: CareOpinion
+) -> None:
+    channel.run()
+    site.put(51, "Published late", "2025-06-01T09:00:00+00:00")
+    assert channel.run() == 1
+    assert channel.days["51"] == "2025-06-01"
+
+
+def test_opinion_at_the_border_of_what_is_read_again_stays(channel: Channel, site: CareOpinion) -> None:
+    site.put(52, "Thirty days before", "2026-02-05T09:00:00+00:00")
+    channel.run()
+    channel.run()
+    assert channel.withdrawn == set()
+
+
+def test_date_in_the_future_hides_nothing(channel: Channel, site: CareOpinion) -> None:
+    site.put(60, "From the future", "2099-01-01T00:00:00+00:00")
+    channel.run()
+    site.put(3, "Edited after", "2026-03-03T09:00:00+00:00")
+    site.put(61, "Said since", "2026-03-09T09:00:00+00:00")
+    channel.run()
+    assert channel.said("story")["61"] == "Said since"
+    assert channel.cursor is not None
+    assert channel.cursor["submitted_at"] < "2099"
+
+
 def test_site_that_shows_nothing_by_mistake_withdraws_nothing(channel: Channel, site: CareOpinion) -> None:
     for number in range(100, 130):
         site.put(number, f"Well cared for {number}", "2026-03-06T09:00:00+00:00")

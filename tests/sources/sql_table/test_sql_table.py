@@ -104,6 +104,20 @@ def test_empty_table_brings_nothing_and_its_first_row_comes_next(tool: SurveyToo
     assert channel.run() == 1
 
 
+def test_row_without_answers_is_withdrawn_like_any_other_and_may_come_back(
+    tool: SurveyTool, opened: Open
+) -> None:
+    tool.put(9, None, "2025-03-09 09:00", "2025-03-09 08:00", score=None)
+    channel = opened(tool)
+    channel.run()
+    tool.remove(9)
+    channel.run()
+    assert channel.withdrawn == {"9"}
+    tool.put(9, None, "2025-03-09 10:00", "2025-03-09 08:00", score=None)
+    channel.run()
+    assert channel.withdrawn == set()
+
+
 def test_late_row_counts_in_its_own_period(tool: SurveyTool, opened: Open) -> None:
     channel = opened(tool)
     channel.run()

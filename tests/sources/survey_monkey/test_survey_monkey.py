@@ -520,3 +520,21 @@ def test_response_at_the_change_of_clocks_counts_on_its_local_day(
     site.put(41, "After midnight in summer", "2026-03-29T23:30:00+00:00")
     channel.run()
     assert (channel.days["40"], channel.days["41"]) == ("2026-03-28", "2026-03-30")
+
+
+def test_response_that_is_changed_while_it_is_read_is_landed_as_two_versions_apart(
+    channel: Channel, site: SurveyMonkey, emulator: Emulator
+) -> None:
+    def edit() -> None:
+        site.put(1, "Changed while reading", "2026-03-09T09:00:00+00:00", created="2026-03-01T09:00:00+00:00")
+
+    emulator.faults = [
+        Fault(path="/responses/bulk", before=lambda: None),
+        Fault(path="/responses/bulk", before=edit),
+    ]
+    channel.run()
+    assert channel.said("why") == truth(site)
+    versions = channel.rows(
+        "select count(*), count(distinct delivery_id) from landing.candidate_record where source_record_ref = '1'"
+    )
+    assert versions == [(2, 2)]

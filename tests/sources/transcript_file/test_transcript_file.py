@@ -214,14 +214,14 @@ def test_call_counts_on_the_local_day_of_its_end_however_its_clock_is_written(
         call(call_id="winter", ended_at="2026-03-28T23:30:00Z"),
         call(call_id="summer", ended_at="2026-03-29T23:30:00.5Z"),
         call(call_id="abroad", ended_at="2026-03-29T01:30:00+02:00"),
-        call(call_id="no zone", ended_at="2026-03-28 23:30:00"),
+        call(call_id="no zone", ended_at="2026-07-01 23:30:00"),
     )
     channel.run()
     assert channel.days == {
         "winter": "2026-03-28",
         "summer": "2026-03-30",
         "abroad": "2026-03-28",
-        "no zone": "2026-03-28",
+        "no zone": "2026-07-01",
     }
 
 
