@@ -17,7 +17,6 @@ from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
 from patient_feedback.orchestration.landing_area import (
-    COPY_CHUNK_BYTES,
     IN_MEMORY_BYTES,
     LandedCounts,
     LandedFile,
@@ -163,6 +162,7 @@ def _changed(
                 {"source_slug": source.slug, "keys": [one.key for one in cleaned]},
             ).fetchall()
         )
+        changed: dict[str, tuple[RawRecord, str]] = {}
         for record in cleaned:
             counts.extracted += bool(record.content)
             sha256 = content_sha256(record)
@@ -171,19 +171,24 @@ def _changed(
                     later.append(record)
                 continue
             seen[record.key] = sha256
-            if known.get(record.key) == sha256:
-                continue
-            connection.execute(
-                STATEMENTS["note_version"],
-                {
-                    "source_slug": source.slug,
-                    "key": record.key,
-                    "sha256": sha256,
-                    "is_withdrawn": record.is_withdrawn,
-                },
+            if known.get(record.key) != sha256:
+                changed[record.key] = record, sha256
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                STATEMENTS["note_versions"],
+                [
+                    {
+                        "source_slug": source.slug,
+                        "key": key,
+                        "sha256": sha256,
+                        "is_withdrawn": record.is_withdrawn,
+                    }
+                    for key, (record, sha256) in changed.items()
+                ],
             )
+        for key, (record, _) in changed.items():
             is_shown = bool(record.content)
-            yield record, None if is_shown else _known_payload(connection, source, record.key)
+            yield record, None if is_shown else _known_payload(connection, source, key)
 
 
 def _known_payload(connection: psycopg.Connection, source: Source, key: str) -> dict[str, Any]:
@@ -230,8 +235,8 @@ def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
     return row[0] if row else None
 
 
-def _held_keys(connection: psycopg.Connection, source: Source, since: datetime | None) -> frozenset[str]:
-    rows = connection.execute(STATEMENTS["held_keys"], {"source_slug": source.slug, "since": since})
+def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
+    rows = connection.execute(STATEMENTS["held_keys"], {"source_slug": source.slug})
     return frozenset(key for (key,) in rows)
 
 
@@ -243,8 +248,6 @@ def _move_cursor(connection: psycopg.Connection, source: Source, cursor: Cursor,
 
 
 def _sha256(local: IO[bytes]) -> tuple[str, int]:
-    digest = hashlib.sha256()
     local.seek(0)
-    while chunk := local.read(COPY_CHUNK_BYTES):
-        digest.update(chunk)
+    digest = hashlib.file_digest(local, "sha256")  # type: ignore[arg-type]
     return digest.hexdigest(), local.tell()

@@ -7,7 +7,7 @@ select
 from landing.extracted_record
 where source_slug = %(source_slug)s and record_key = any(%(keys)s)
 
--- name: note_version
+-- name: note_versions
 insert into landing.extracted_record (source_slug, record_key, content_sha256, is_withdrawn)
 values (%(source_slug)s, %(key)s, %(sha256)s, %(is_withdrawn)s)
 on conflict (source_slug, record_key) do update
@@ -20,22 +20,9 @@ inner join landing.record using (delivery_id, record_number)
 where accepted.source_slug = %(source_slug)s and accepted.source_record_ref = %(key)s
 
 -- name: held_keys
-select extracted.record_key
-from landing.extracted_record as extracted
-where
-    extracted.source_slug = %(source_slug)s
-    and not extracted.is_withdrawn
-    and (
-        %(since)s::timestamptz is null
-        or exists (
-            select from feedback.record as accepted
-            inner join feedback.response using (response_id)
-            where
-                accepted.source_slug = extracted.source_slug
-                and accepted.source_record_ref = extracted.record_key
-                and response.submitted_at >= %(since)s
-        )
-    )
+select record_key
+from landing.extracted_record
+where source_slug = %(source_slug)s and not is_withdrawn
 
 -- name: move_cursor
 insert into landing.source_cursor as kept (source_slug, position, run_id)

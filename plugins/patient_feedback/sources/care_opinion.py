@@ -40,7 +40,7 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
         begin, end = datetime.fromisoformat(newest) - overlap, None
     with SourceClient(request, headers, requests_per_second=REQUESTS_PER_SECOND, refusal=_refusal) as client:
         listed: set[str] = set()
-        held = request.held_keys(None)
+        held = request.held_keys()
         # All are listed, since one that was taken down is told by nothing else; a window's first moment is included.
         since = datetime.fromisoformat(FIRST_DAY) if request.window is None else begin - timedelta(days=1)
         for opinion in _listed(client, request, since):

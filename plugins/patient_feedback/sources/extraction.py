@@ -81,9 +81,8 @@ class ExtractionRequest:
     """None at the first load."""
     window: Window | None = None
     """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
-    held_keys: Callable[[datetime | None], frozenset[str]] = lambda _: frozenset()
-    """Ids of the records that the warehouse holds and that are not withdrawn, of feedback given from a moment on,
-    or of all; for sources that say no deletion."""
+    held_keys: Callable[[], frozenset[str]] = frozenset
+    """Ids of the records that the warehouse holds and that are not withdrawn; for sources that say no deletion."""
 
 
 class SourceKindModule(Protocol):

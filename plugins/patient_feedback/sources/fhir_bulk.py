@@ -135,7 +135,7 @@ def _pieces(
 ) -> Iterator[Extract]:
     read = partial(_resources, client, request, manifest.get("requiresAccessToken") is not False)
     error_count = sum(_is_severe(outcome) for file in _files(manifest, "error") for outcome in read(file))
-    held = request.held_keys(None)
+    held = request.held_keys()
     gone: set[str] = set()
     if request.window is None:
         for file in _files(manifest, "deleted"):

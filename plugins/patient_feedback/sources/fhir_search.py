@@ -128,7 +128,7 @@ def _reconciled(client: SourceClient, request: ExtractionRequest, seen: _Seen) -
         ("questionnaire", request.source.request.questionnaire or ""),
         ("status", ",".join(sorted(STANDING_STATUS))),
     ]
-    held = request.held_keys(None) - seen.withdrawn
+    held = request.held_keys() - seen.withdrawn
     expected = held | (seen.moments.keys() - seen.withdrawn)
     if _count(client, search) == len(expected):
         return

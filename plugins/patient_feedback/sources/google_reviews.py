@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
     if request.window is None and newest:
         overlap = max(LATEST_REPLY, timedelta(minutes=request.source.request.overlap_minutes))
         begin = datetime.fromisoformat(newest) - overlap
-    held = request.held_keys(None)
+    held = request.held_keys()
     shown: set[tuple[str, str]] = set()
     before: set[str] | None = None
     is_whole = False
@@ -181,13 +180,13 @@ class _Location:
             "client_secret": connection.secret(),
         }
         try:
-            answer = self._client.send("POST", extra["token_url"], data=form, has_auth=False, is_json=True)
+            answer = self._client.send_json("POST", extra["token_url"], data=form, has_auth=False)
         except SourceAnswerError as error:
             raise FeedbackError(
                 f"The token service of the source '{self._request.source.slug}' refuses the Airflow connection "
                 f"'{connection.name}' ({error.status}): renew its refresh_token, or mend its login, password and token_url."
             ) from None
-        token = json.loads(answer.text).get("access_token")
+        token = answer.get("access_token")
         if not token:
             raise FeedbackError(
                 f"The token service of the source '{self._request.source.slug}' gives no access_token: check token_url "

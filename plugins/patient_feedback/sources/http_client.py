@@ -74,9 +74,9 @@ class SourceClient:
             )
         self._refusal = refusal
         self._reset_seconds = reset_seconds
-        self._client = httpx.Client(
-            headers=dict(headers or {}), timeout=request.source.request.timeout_seconds
-        )
+        timeout = request.source.request.timeout_seconds
+        self._client = httpx.Client(headers=dict(headers or {}), timeout=timeout)
+        self._keyless = httpx.Client(timeout=timeout)
         rate = request.source.request.requests_per_second or requests_per_second
         self._limiter = Limiter(Rate(1, max(1, int(int(Duration.SECOND) / rate)))) if rate else None
 
@@ -85,6 +85,7 @@ class SourceClient:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+        self._keyless.close()
 
     def get(self, address: str, params: Parameters = None, **options: Any) -> httpx.Response:
         """Return the answer to a GET; `address` is a path below the connection's, or whole."""
@@ -92,22 +93,24 @@ class SourceClient:
 
     def get_json(self, address: str, params: Parameters = None, **options: Any) -> Any:
         """Return the JSON of an answer; one that is broken is asked for again."""
-        return json.loads(self.get(address, params, is_json=True, **options).text)
+        return self.send_json("GET", address, params=params, **options)
 
     def download(self, address: str, target: IO[bytes], **options: Any) -> None:
         """Write the answer to a GET into `target`, in constant memory; a try that breaks off is written over."""
         self.send("GET", address, target=target, **options)
 
-    def send(
-        self,
-        method: str,
-        address: str,
-        *,
-        is_json: bool = False,
-        has_auth: bool = True,
-        target: IO[bytes] | None = None,
-        **options: Any,
-    ) -> httpx.Response:
+    def send(self, method: str, address: str, **options: Any) -> httpx.Response:
+        """Return the answer to a request; `has_auth=False` leaves the key out."""
+        answer: httpx.Response = self._tried(self._send_once, method, address, **options)
+        return answer
+
+    def send_json(self, method: str, address: str, **options: Any) -> Any:
+        """The same for the JSON of an answer."""
+        return self._tried(self._send_json_once, method, address, **options)
+
+    def _tried(
+        self, once: Callable[..., Any], method: str, address: str, *, has_auth: bool = True, **options: Any
+    ) -> Any:
         url = urljoin(self._base, address)
         self._refuse_stranger(url, has_auth)
         retrying = Retrying(
@@ -117,8 +120,9 @@ class SourceClient:
             sleep=wait_seconds,
             reraise=True,
         )
+        client = self._client if has_auth else self._keyless
         try:
-            return retrying(self._send_once, method, url, is_json, has_auth, target, options)
+            return retrying(once, client, method, url, **options)
         except _TryAgainError as error:
             raise PlaceUnavailableError(
                 f"The source '{self._source.slug}' at {_shown(url)} {error} after {ATTEMPTS} tries: what came before "
@@ -126,24 +130,33 @@ class SourceClient:
                 f"Airflow connection '{self._connection.name}'."
             ) from None
 
+    def _send_json_once(self, client: httpx.Client, method: str, url: str, **options: Any) -> Any:
+        answer = self._send_once(client, method, url, **options)
+        try:
+            content = json.loads(answer.text)
+        except ValueError:
+            raise _TryAgainError("sends broken JSON") from None
+        if wrong := self._refusal(content):
+            raise _TryAgainError(wrong)
+        return content
+
     def _send_once(
         self,
+        client: httpx.Client,
         method: str,
         url: str,
-        is_json: bool,
-        has_auth: bool,
-        target: IO[bytes] | None,
-        options: Mapping[str, Any],
+        *,
+        target: IO[bytes] | None = None,
+        **options: Any,
     ) -> httpx.Response:
         if self._limiter is not None:
             self._limiter.try_acquire(self._source.slug)
         try:
-            if target is not None:
-                answer = self._stream(method, url, has_auth, target, options)
-            elif has_auth:
-                answer = self._client.request(method, url, **options)
+            if target is None:
+                answer = client.request(method, url, **options)
             else:
-                answer = httpx.request(method, url, timeout=self._client.timeout, **options)
+                with client.stream(method, url, **options) as answer:
+                    _write(answer, target)
         except httpx.RequestError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
@@ -165,29 +178,6 @@ class SourceClient:
                 "connection's address and the declaration's request.",
                 answer.status_code,
             )
-        if is_json:
-            try:
-                wrong = self._refusal(json.loads(answer.text))
-            except ValueError:
-                wrong = "sends broken JSON"
-            if wrong:
-                raise _TryAgainError(wrong)
-        return answer
-
-    def _stream(
-        self, method: str, url: str, has_auth: bool, target: IO[bytes], options: Mapping[str, Any]
-    ) -> httpx.Response:
-        opened = (
-            self._client.stream(method, url, **options)
-            if has_auth
-            else httpx.stream(method, url, timeout=self._client.timeout, **options)
-        )
-        with opened as answer:
-            target.seek(0)
-            target.truncate()
-            if answer.is_success:
-                for chunk in answer.iter_bytes(CHUNK_BYTES):
-                    target.write(chunk)
         return answer
 
     def _refuse_stranger(self, url: str, has_auth: bool) -> None:
@@ -205,6 +195,14 @@ class SourceAnswerError(FeedbackError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+def _write(answer: httpx.Response, target: IO[bytes]) -> None:
+    target.seek(0)
+    target.truncate()
+    if answer.is_success:
+        for chunk in answer.iter_bytes(CHUNK_BYTES):
+            target.write(chunk)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
-
-_LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
-
-
-def moment_text(given: Any) -> str | None:
-    """The same, but a text without zone stays without one: the declaration says in which it is."""
-    text = utc_text(given)
-    if text is None or datetime.fromisoformat(given.strip()).tzinfo is not None:
-        return text
-    return text.removesuffix("+00:00")
 
 
 def utc_text(given: Any) -> str | None:
@@ -25,8 +14,16 @@ def utc_text(given: Any) -> str | None:
     if not isinstance(given, str) or "T" not in given.strip().replace(" ", "T", 1):
         return None
     try:
-        moment = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", given.strip()))
+        moment = datetime.fromisoformat(given.strip())
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds")
+
+
+def moment_text(given: Any) -> str | None:
+    """The same, but a text without zone stays without one: the declaration says in which it is."""
+    text = utc_text(given)
+    if text is None or datetime.fromisoformat(given.strip()).tzinfo is not None:
+        return text
+    return text.removesuffix("+00:00")

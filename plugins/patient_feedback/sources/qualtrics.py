@@ -88,7 +88,7 @@ log = logging.getLogger(__name__)
 
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
     """Yield the responses recorded since the cursor less `LONGEST_EDIT`, or in the window; then what is gone."""
-    held: frozenset[str] = frozenset() if request.window else request.held_keys(None)
+    held: frozenset[str] = frozenset() if request.window else request.held_keys()
     window = request.window or (None, None)
     headers = {"X-API-TOKEN": request.connection.secret()}
     with SourceClient(request, headers, refusal=_refusal) as client:
@@ -298,7 +298,7 @@ def _fetch(
 ) -> bool:
     """Run one export; return whether it came to a whole file."""
     path = f"surveys/{request.source.request.survey}/export-responses"
-    started = json.loads(client.send("POST", path, json=body, is_json=True).text)["result"]
+    started = client.send_json("POST", path, json=body)["result"]
     try:
         file_id = _file_id(client, request, f"{path}/{started.get('progressId')}")
         if file_id is None:

@@ -121,7 +121,7 @@ def _extracts(connection: Connection, request: ExtractionRequest) -> Iterator[Ex
         dated = query.where(updated.is_not(None) if since is None else updated >= since)
         # A row without a date may have changed at any time.
         asked_for = [dated.order_by(updated, key), query.where(updated.is_(None)).order_by(key)]
-        held = request.held_keys(None)
+        held = request.held_keys()
         older = None if since is None else updated < since
         hidden, shown = _compared_keys(connection, key, older, held, asked.page_size)
         gone = vanished(request, held, shown)

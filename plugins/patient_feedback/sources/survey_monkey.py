@@ -109,7 +109,7 @@ class _Reading:
         self._newest = (self.request.cursor or {}).get("modified_at", "")
         self._pages = self._all_pages()
         if self.request.window is None:
-            self._held = self.request.held_keys(None)
+            self._held = self.request.held_keys()
 
     @property
     def _address(self) -> str:
