@@ -33,8 +33,10 @@ update analysis.theme_drift as drift
 set new_dense_regions = (
     select jsonb_agg(
         region.found || jsonb_build_object('exemplar_text_sha256s', (
-            select coalesce(jsonb_agg(exemplar.text_sha256), '[]')
-            from jsonb_array_elements_text(region.found -> 'exemplar_text_sha256s') as exemplar (text_sha256)
+            select coalesce(jsonb_agg(exemplar.text_sha256 order by exemplar.place), '[]')
+            from
+                jsonb_array_elements_text(region.found -> 'exemplar_text_sha256s')
+                with ordinality as exemplar (text_sha256, place)
             where exists (
                 select from feedback.comment
                 where comment.text_sha256 = exemplar.text_sha256 and comment.comment_state = 'text'
