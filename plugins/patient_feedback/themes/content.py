@@ -86,8 +86,7 @@ SUFFIXES = (
 def is_contentless(text: str) -> bool:
     """Return whether a redacted text names no subject: blank, marks only, or such as "Nothing."."""
     # Most texts are settled by their first words: this is asked of every text of a pass.
-    unmarked = REDACTION_MARK.sub(" ", text) if "[" in text else text
-    for count, match in enumerate(WORD.finditer(unmarked), start=1):
+    for count, match in enumerate(WORD.finditer(_unmarked(text)), start=1):
         word = match[0].lower()
         if "\u2019" in word:
             word = word.replace("\u2019", "'")
@@ -124,8 +123,12 @@ def capitalised_words(texts: Iterable[str]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for text in texts:
         if not text.isupper():
-            counted.update({word.lower() for word in CAPITALS.findall(REDACTION_MARK.sub(" ", text))})
+            counted.update({word.lower() for word in CAPITALS.findall(_unmarked(text))})
     return counted
+
+
+def _unmarked(text: str) -> str:
+    return REDACTION_MARK.sub(" ", text) if "[" in text else text
 
 
 @lru_cache

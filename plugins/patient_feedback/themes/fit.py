@@ -190,9 +190,9 @@ def _fit(
     threads: int,
 ) -> ThemeModel:
     given = embeddings.astype(np.float64)
-    vectors, readings = unit(given), space.read(given)
+    readings = space.read(given)
+    placed, vectors = space.place(given, readings), unit(given, out=given)
     groups, criterion = _find_groups(vectors, readings, settings, previous_topics)
-    placed = space.place(given, readings)
     groups, centroids, similarities = _settle(placed, groups, settings.minimum_members)
     nearest, best = similarities.argmax(axis=1), similarities.max(axis=1)
     members = [np.flatnonzero(nearest == theme) for theme in range(len(groups))]

@@ -76,6 +76,6 @@ def theme_space(
 
 def unit(vectors: NDArray[np.float64], out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return each row at length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.vecdot(vectors, vectors))[:, None]
     scaled: NDArray[np.float64] = np.divide(vectors, np.where(lengths > 0.0, lengths, 1.0), out=out)
     return scaled
