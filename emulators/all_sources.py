@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emulators import care_opinion, fhir, google_reviews, qualtrics, s3, sftp, survey_monkey
+from emulators.published_figures import fft_workbook, hcahps_table
 from emulators.sample_feedback import Said, sample_feedback
 from emulators.server import Emulator
 
@@ -190,6 +191,8 @@ def _s3(running: ExitStack, port: int) -> dict[str, Any]:
                 "turns": turns,
             }
         )
+    store.put("fft_2026_01.xlsx", fft_workbook())
+    store.put("hcahps_2025.csv", hcahps_table())
     store.put("calls_2026.jsonl", "".join(json.dumps(call) + "\n" for call in calls).encode())
     return {
         "conn_type": "aws",

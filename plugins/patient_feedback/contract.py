@@ -2,7 +2,8 @@
 
 One response (a survey return, review, complaint, message) has zero or more answers to closed
 questions and zero or more comments; `sources.mapping.MappedRecord` carries what one
-record says of them. Ids derive from the source's own references, so that the
+record says of them. Beside responses stand figures: numbers that somebody published, such as the share of a
+hospital's patients who would recommend it. Ids derive from the source's own references, so that the
 same input gives the same ids in every run.
 """
 
@@ -45,6 +46,24 @@ class DateBasis(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class FigureUnit(StrEnum):
+    PERCENT = "percent"
+    """0 to 100."""
+    COUNT = "count"
+    SCORE = "score"
+    STARS = "stars"
+
+
+class FigureState(StrEnum):
+    """Whether there is a number, and if not, why: none of these is a zero."""
+
+    PUBLISHED = "published"
+    SUPPRESSED = "suppressed"
+    """Withheld by the publisher, so that nobody is recognised."""
+    NOT_APPLICABLE = "not_applicable"
+    NOT_AVAILABLE = "not_available"
+
+
 def stable_id(*parts: str) -> str:
     """Return the id of the entity that `parts` name, in order (hex, `ID_HEX_DIGITS` digits)."""
     joined = "\x1f".join(parts)
@@ -63,6 +82,21 @@ class Answer:
     answer_state: AnswerState
     is_documented: bool
     """False where the delivered value is none that the declaration documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One published number about an organisation and a period."""
+
+    measure_slug: str
+    value_number: float | None
+    unit: FigureUnit | None
+    figure_state: FigureState
+    is_documented: bool
+    """False where the delivered value is neither a number nor a declared text, or the measure has no name."""
+    respondent_count: int | None = None
+    respondent_band: str | None = None
+    """What was delivered in place of the number of respondents, such as FEWER THAN 50."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,21 @@ def land() -> Callable[..., None]:
                     false, false, false, false
                 from {numbers}
                 """,
+                f"""
+                insert into landing.candidate_figure (
+                    delivery_id, record_number, measure_slug, figure_id, organisation_slug, is_total, period_first_on,
+                    period_last_on, value_number, unit, figure_state, is_documented
+                )
+                select
+                    '{delivery_id}', number, measure, number || measure, 'north', false, date '2024-03-01',
+                    date '2024-03-31', value, unit, 'published', true
+                from {numbers},
+                    (values ('fft_response_count', 20, 'count'), ('fft_positive_percent', 75, 'percent'),
+                    ('fft_very_good_count', 10, 'count'), ('fft_good_count', 5, 'count'),
+                    ('fft_neither_good_nor_poor_count', 1, 'count'), ('fft_poor_count', 1, 'count'),
+                    ('fft_very_poor_count', 1, 'count'), ('fft_dont_know_count', 2, 'count'),
+                    ('h_comp_1_star_rating', 4, 'stars')) as published (measure, value, unit)
+                """,
             ):
                 connection.execute(statement)
 

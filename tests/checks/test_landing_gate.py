@@ -41,6 +41,13 @@ def of_pair(table: str, assignment: str, found: tuple[int, ...]) -> Defect:
     return Defect(f"update landing.candidate_{table} set {assignment} where {{pair}}", found)
 
 
+def of_star(assignment: str) -> Defect:
+    """Of one of the figures of a record."""
+    return Defect(
+        f"update landing.candidate_figure set {assignment} where {{these}} and measure_slug = 'h_comp_1_star_rating'"
+    )
+
+
 DEFECTIVE_RECORDS = {
     "FB-LND-020": Defect("delete from landing.candidate_record where {these}"),
     "FB-LND-022": of_record("defects = array['too_many_columns']"),
@@ -49,12 +56,17 @@ DEFECTIVE_RECORDS = {
     "FB-LND-025": of_record("defects = array['nul_byte']"),
     "FB-LND-026": of_record("defects = array['nul_byte', 'torn_page']"),
     "FB-LND-027": of("record", "source_record_ref = ' '"),
-    "FB-LND-028": of("record", "response_id = null"),
+    "FB-LND-028": Defect(
+        "update landing.candidate_record set response_id = null where {these};"
+        "delete from landing.candidate_figure where {these}"
+    ),
     "FB-LND-029": of("record", "is_repeated_in_delivery = true"),
     "FB-LND-030": of_pair("record", "is_conflicting_in_delivery = true, source_record_ref = 'same'", (1,)),
     "FB-LND-031": of("record", "is_already_accepted = true"),
     "FB-LND-032": of("record", "is_older_than_accepted = true"),
     "FB-LND-033": of("record", "has_question_spelling_variant = true"),
+    "FB-LND-034": of_record("defects = array['lost_leading_zero']"),
+    "FB-LND-035": of_record("defects = array['damaged_identifier']"),
     "FB-LND-040": of("response", "submitted_text = 'last week', submitted_on = null"),
     "FB-LND-041": of("response", "submitted_text = ' ', submitted_on = null"),
     "FB-LND-042": of("response", "submitted_on = current_date + 3"),
@@ -104,6 +116,31 @@ DEFECTIVE_RECORDS = {
         "where delivery_id = '{delivery}' and record_number between {n} and {n} + 5",
         (0, 1, 2, 3, 4, 5),
     ),
+    "FB-LND-100": of_star("organisation_slug = null"),
+    "FB-LND-101": Defect(
+        "update landing.candidate_figure set period_first_on = (array[null, date '2024-04-01', current_date + 3])"
+        "[1 + record_number - {n}], period_last_on = (array[date '2024-03-31', date '2024-03-31', current_date + 9])"
+        "[1 + record_number - {n}] where delivery_id = '{delivery}' and record_number between {n} and {n} + 2 "
+        "and measure_slug = 'h_comp_1_star_rating'",
+        (0, 1, 2),
+    ),
+    "FB-LND-102": of_star("is_documented = false, value_number = null"),
+    "FB-LND-103": Defect(
+        "update landing.candidate_figure set unit = (array['stars', 'percent', 'percent', 'count', 'count', 'score'])"
+        "[1 + record_number - {n}], value_number = (array[0, 740, -1, 0.5, -2, -9])[1 + record_number - {n}] "
+        "where delivery_id = '{delivery}' and record_number between {n} and {n} + 5 "
+        "and measure_slug = 'h_comp_1_star_rating'",
+        (0, 1, 2, 3, 4),
+    ),
+    # Of the second, a part is withheld: nothing can be said of its sum.
+    "FB-LND-105": Defect(
+        "update landing.candidate_figure set value_number = case when record_number = {n} then 3 end "
+        "where {pair} and measure_slug = 'fft_dont_know_count'"
+    ),
+    "FB-LND-106": Defect(
+        "update landing.candidate_figure set value_number = case when record_number = {n} then 0.75 else 75.9 end "
+        "where {pair} and measure_slug = 'fft_positive_percent'"
+    ),
 }
 
 EVERY = "delivery_id = '{delivery}'"
@@ -151,6 +188,21 @@ DELIVERY_DEFECTS = {
         "update landing.candidate_comment set is_blank = true where record_number > 8 and " + EVERY,
     ),
 }
+# A country's total, and beside it one that leaves a sector out: the larger one is the sum of all rows.
+DELIVERY_DEFECTS |= {
+    "FB-LND-104": (
+        "update landing.candidate_figure set figure_state = 'not_available', value_number = null "
+        "where measure_slug not in ('fft_response_count', 'fft_positive_percent', 'fft_good_count') and "
+        + EVERY,
+    ),
+    "FB-LND-107": tuple(
+        "insert into landing.candidate_figure select (jsonb_populate_record(figure, jsonb_build_object("
+        f"'record_number', {number}, 'is_total', true, 'value_number', {total}))).* "
+        "from landing.candidate_figure as figure "
+        "where record_number = 1 and measure_slug = 'fft_response_count' and " + EVERY
+        for number, total in ((1001, 21), (1002, 15))
+    ),
+}
 DEFECTIVE_DELIVERIES = (
     # Alone, since the gate ends there or the delivery has no record left.
     ("FB-LND-001",),
@@ -168,6 +220,8 @@ DEFECTIVE_DELIVERIES = (
         "FB-LND-052",
         "FB-LND-074",
         "FB-LND-081",
+        "FB-LND-104",
+        "FB-LND-107",
     ),
 )
 

@@ -13,7 +13,8 @@ select
     case
         when delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present then 'set_aside'
         -- Whoever releases it: without a reference there is nothing to keep it under.
-        when candidate.response_id is null then 'set_aside'
+        when candidate.source_record_ref is null or (candidate.response_id is null and not %(has_figures)s)
+            then 'set_aside'
         when candidate.is_repeated_in_delivery or candidate.is_already_accepted then 'duplicate'
         when candidate.is_withdrawn then 'withdrawn'
         else 'accepted'
@@ -83,7 +84,7 @@ with no_longer_accepted as (
         on
             record.record_number = decided.record_number
             and record.source_record_ref = decided.source_record_ref
-            and record.response_id = decided.response_id
+            and record.response_id is not distinct from decided.response_id
     where
         record.delivery_id = %(delivery_id)s
         and decided.record_state is distinct from 'accepted'
@@ -112,6 +113,14 @@ forgotten_subjects as (
     where
         subject.delivery_id = %(delivery_id)s
         and subject.record_number = no_longer_accepted.record_number
+),
+
+forgotten_figures as (
+    delete from feedback.published_figure as figure
+    using no_longer_accepted
+    where
+        figure.delivery_id = %(delivery_id)s
+        and figure.record_number = no_longer_accepted.record_number
 ),
 
 forgotten_records as (
@@ -222,6 +231,23 @@ where
             and candidate.record_number = decided.record_number
             and candidate.response_id = subject.response_id
             and candidate.subject_slug = subject.subject_slug
+    )
+
+-- name: unsaid_figures
+delete from feedback.published_figure as figure
+using decided
+where
+    figure.source_slug = %(source_slug)s
+    and figure.source_record_ref = decided.source_record_ref
+    and decided.record_state in ('accepted', 'withdrawn')
+    and not decided.is_superseded
+    and not exists (
+        select from landing.candidate_figure as candidate
+        where
+            candidate.delivery_id = %(delivery_id)s
+            and candidate.record_number = decided.record_number
+            and candidate.figure_id = figure.figure_id
+            and decided.record_state = 'accepted'
     )
 
 -- name: responses
@@ -535,6 +561,74 @@ where
 on conflict (response_id, source_record_ref, subject_slug) do update
 set
     subject_label = excluded.subject_label,
+    delivery_id = excluded.delivery_id,
+    record_number = excluded.record_number
+where kept.* is distinct from excluded.*
+
+-- name: figures
+insert into feedback.published_figure as kept (
+    figure_id, source_slug, source_record_ref, measure_slug, organisation_slug, organisation_name, site_slug, site_name,
+    service_slug, service_name, is_total, period_first_on, period_last_on, value_number, unit, figure_state,
+    is_value_set_aside, respondent_count, respondent_band, source_metadata, delivery_id, record_number
+)
+select
+    candidate.figure_id,
+    %(source_slug)s,
+    decided.source_record_ref,
+    candidate.measure_slug,
+    candidate.organisation_slug,
+    candidate.organisation_name,
+    candidate.site_slug,
+    candidate.site_name,
+    candidate.service_slug,
+    candidate.service_name,
+    candidate.is_total,
+    candidate.period_first_on,
+    candidate.period_last_on,
+    case when kept_back.is_present then null else candidate.value_number end,
+    candidate.unit,
+    case when kept_back.is_present then 'not_available' else candidate.figure_state end,
+    kept_back.is_present,
+    candidate.respondent_count,
+    candidate.respondent_band,
+    candidate.source_metadata,
+    candidate.delivery_id,
+    candidate.record_number
+from landing.candidate_figure as candidate
+inner join decided on candidate.record_number = decided.record_number
+cross join lateral (
+    select exists (
+        select from landing.set_aside
+        where
+            set_aside.delivery_id = candidate.delivery_id
+            and set_aside.record_number = candidate.record_number
+            and set_aside.set_aside_level = 'value'
+            and set_aside.set_aside_state = 'set_aside'
+            and set_aside.field_name = 'figure.' || candidate.measure_slug
+    ) as is_present
+) as kept_back
+where
+    candidate.delivery_id = %(delivery_id)s
+    and decided.record_state = 'accepted'
+    and not decided.is_superseded
+on conflict (figure_id) do update
+set
+    organisation_slug = excluded.organisation_slug,
+    organisation_name = excluded.organisation_name,
+    site_slug = excluded.site_slug,
+    site_name = excluded.site_name,
+    service_slug = excluded.service_slug,
+    service_name = excluded.service_name,
+    is_total = excluded.is_total,
+    period_first_on = excluded.period_first_on,
+    period_last_on = excluded.period_last_on,
+    value_number = excluded.value_number,
+    unit = excluded.unit,
+    figure_state = excluded.figure_state,
+    is_value_set_aside = excluded.is_value_set_aside,
+    respondent_count = excluded.respondent_count,
+    respondent_band = excluded.respondent_band,
+    source_metadata = excluded.source_metadata,
     delivery_id = excluded.delivery_id,
     record_number = excluded.record_number
 where kept.* is distinct from excluded.*

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import psycopg
@@ -18,10 +19,10 @@ from patient_feedback.sources.field_mapping import QuestionField
 from patient_feedback.sources.mapping import (
     CANDIDATE_ANSWER_COLUMNS,
     CANDIDATE_COMMENT_COLUMNS,
+    CANDIDATE_FIGURE_COLUMNS,
     CANDIDATE_RECORD_COLUMNS,
     CANDIDATE_RESPONSE_COLUMNS,
     CANDIDATE_SUBJECT_COLUMNS,
-    MappedRecord,
     date_fact,
     map_record,
 )
@@ -31,13 +32,15 @@ STATEMENTS = Path(__file__).parent / "candidates.sql"
 CHUNK_SIZE = 5_000
 """Records that are in memory at once; of the others only the facts about their dates are."""
 
-CANDIDATE_TABLES = (
-    "candidate_subject",
-    "candidate_comment",
-    "candidate_answer",
-    "candidate_response",
-    "candidate_record",
-)
+CANDIDATE_COLUMNS = {
+    "record": CANDIDATE_RECORD_COLUMNS,
+    "response": CANDIDATE_RESPONSE_COLUMNS,
+    "answer": CANDIDATE_ANSWER_COLUMNS,
+    "comment": CANDIDATE_COMMENT_COLUMNS,
+    "subject": CANDIDATE_SUBJECT_COLUMNS,
+    "figure": CANDIDATE_FIGURE_COLUMNS,
+}
+"""By what follows `candidate_` in the name of the table."""
 
 
 def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
@@ -47,8 +50,8 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
     count = 0
     with connect(settings, "map_records") as connection:
         lock_delivery(connection, delivery_id)
-        for table in CANDIDATE_TABLES:
-            connection.execute(f"delete from landing.{table} where delivery_id = %s", (delivery_id,))
+        for kind in CANDIDATE_COLUMNS:
+            connection.execute(f"delete from landing.candidate_{kind} where delivery_id = %s", (delivery_id,))
         readings = resolve_dates(
             (
                 date_fact(record, source)
@@ -59,30 +62,25 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
         )
         for records in _records(connection, delivery_id):
             mapped = [map_record(record, source, pseudonym) for record in records]
-            _copy(
-                connection,
-                "record",
-                CANDIDATE_RECORD_COLUMNS,
-                (row.record_row(delivery_id) for row in mapped),
-            )
-            _copy(
-                connection,
-                "response",
-                CANDIDATE_RESPONSE_COLUMNS,
-                (row.response_row(delivery_id, readings[row.record_number]) for row in mapped),
-            )
-            _copy(connection, "answer", CANDIDATE_ANSWER_COLUMNS, _rows(mapped, "answer_rows", delivery_id))
-            _copy(
-                connection, "comment", CANDIDATE_COMMENT_COLUMNS, _rows(mapped, "comment_rows", delivery_id)
-            )
-            _copy(
-                connection, "subject", CANDIDATE_SUBJECT_COLUMNS, _rows(mapped, "subject_rows", delivery_id)
-            )
+            candidates: dict[str, Iterable[tuple]] = {
+                "record": (row.record_row(delivery_id) for row in mapped),
+                # What was published is nobody's response.
+                "response": (
+                    row.response_row(delivery_id, readings[row.record_number])
+                    for row in mapped
+                    if not source.mapping.figures
+                ),
+                "answer": chain.from_iterable(row.answer_rows(delivery_id) for row in mapped),
+                "comment": chain.from_iterable(row.comment_rows(delivery_id) for row in mapped),
+                "subject": chain.from_iterable(row.subject_rows(delivery_id) for row in mapped),
+                "figure": chain.from_iterable(row.figure_rows(delivery_id) for row in mapped),
+            }
+            for kind, columns in CANDIDATE_COLUMNS.items():
+                _copy(connection, kind, columns, candidates[kind])
             count += len(mapped)
-        for (
-            table
-        ) in CANDIDATE_TABLES:  # fresh rows have no statistics, and a plan made without them takes minutes
-            connection.execute(f"analyze landing.{table}")
+        # Fresh rows have no statistics, and a plan made without them takes minutes.
+        for kind in CANDIDATE_COLUMNS:
+            connection.execute(f"analyze landing.candidate_{kind}")
         connection.execute("analyze landing.record")
         parameters: dict[str, object] = {"delivery_id": delivery_id, "source_slug": source.slug}
         for name in ("within_delivery", "within_response", "answers"):
@@ -114,11 +112,6 @@ def _records(connection: psycopg.Connection, delivery_id: str) -> Iterator[list[
         )
         while rows := cursor.fetchmany(CHUNK_SIZE):
             yield [DeliveredRecord(number, payload, tuple(defects)) for number, payload, defects in rows]
-
-
-def _rows(mapped: list[MappedRecord], method: str, delivery_id: str) -> Iterator[tuple]:
-    for row in mapped:
-        yield from getattr(row, method)(delivery_id)
 
 
 def _copy(connection: psycopg.Connection, kind: str, columns: tuple[str, ...], rows: Iterable[tuple]) -> None:

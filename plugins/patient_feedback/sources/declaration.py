@@ -55,6 +55,8 @@ class SourceKind(StrEnum):
     XLSX_FILE = "xlsx_file"
     JSONL_FILE = "jsonl_file"
     TRANSCRIPT_FILE = "transcript_file"
+    HCAHPS_FILE = "hcahps_file"
+    NHS_FFT_FILE = "nhs_fft_file"
     CARE_OPINION = "care_opinion"
     FHIR_BULK = "fhir_bulk"
     FHIR_SEARCH = "fhir_search"
@@ -90,9 +92,10 @@ class Format(Declared):
     encodings: Annotated[list[EncodingName], Field(min_length=1)] = ["utf-8", "cp1252"]
     """Text encodings, the expected one first; text that needs another is read with it and reported."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """csv_file: the character between columns. Left out: found among , ; | and tab."""
+    """csv_file, hcahps_file: the character between columns. Left out: found among , ; | and tab."""
     sheet: str | None = None
-    """xlsx_file: the sheet's name. Left out: the first sheet."""
+    """xlsx_file, nhs_fft_file: the sheet's name. Left out: the first sheet; of a monthly workbook the first that
+    holds figures."""
     header_row: Annotated[int, Field(ge=1)] = 1
     """csv_file, xlsx_file: the line that holds the column names, counted from 1."""
     patient_roles: Annotated[list[str], Field(min_length=1)] = ["patient", "caller", "carer"]
@@ -236,9 +239,14 @@ class Source(Declared):
     def _format_suits_kind(self) -> Source:
         refusal = Refusal()
         suited = {
-            "encodings": (SourceKind.CSV_FILE, SourceKind.JSONL_FILE, SourceKind.TRANSCRIPT_FILE),
-            "delimiter": (SourceKind.CSV_FILE,),
-            "sheet": (SourceKind.XLSX_FILE,),
+            "encodings": (
+                SourceKind.CSV_FILE,
+                SourceKind.JSONL_FILE,
+                SourceKind.TRANSCRIPT_FILE,
+                SourceKind.HCAHPS_FILE,
+            ),
+            "delimiter": (SourceKind.CSV_FILE, SourceKind.HCAHPS_FILE),
+            "sheet": (SourceKind.XLSX_FILE, SourceKind.NHS_FFT_FILE),
             "header_row": (SourceKind.CSV_FILE, SourceKind.XLSX_FILE),
             "patient_roles": (SourceKind.TRANSCRIPT_FILE,),
         }

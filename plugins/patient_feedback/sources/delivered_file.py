@@ -24,6 +24,8 @@ class Defect:
     TOO_MANY_COLUMNS = "too_many_columns"
     TOO_FEW_COLUMNS = "too_few_columns"
     UNREADABLE_LINE = "unreadable_line"
+    LOST_LEADING_ZERO = "lost_leading_zero"
+    DAMAGED_IDENTIFIER = "damaged_identifier"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from patient_feedback.contract import QuestionIntent
+from patient_feedback.contract import FigureUnit, QuestionIntent
 from patient_feedback.sources.declared import (
     ColumnName,
     DateFormat,
@@ -77,7 +77,9 @@ class PlaceField(Matched):
     """Names an organisation, site or service: from a column, or the same for all records."""
 
     column: ColumnName | None = None
-    """The column that names it."""
+    """The column that names it, or holds its code."""
+    name_column: ColumnName | None = None
+    """The column that holds its name, where `column` holds a code."""
     constant: Place | None = None
     """The same for every record."""
     values: dict[str, Place] = {}
@@ -90,6 +92,10 @@ class PlaceField(Matched):
     @model_validator(mode="after")
     def _has_one_origin(self) -> PlaceField:
         refuse_unless_one(self, "column", "constant")
+        refusal = Refusal()
+        if self.name_column and self.constant:
+            refusal.add("name_column", "stands beside constant, which has a name")
+        refusal.raise_if_any()
         return self
 
 
@@ -323,12 +329,71 @@ class Attributes(Declared):
     """The language of the comments, where the source says it."""
 
 
-class WithdrawnField(Declared):
-    """Marks a record that the patient or the source took back."""
+class PeriodDay(Declared):
+    """A day at which a period begins or ends."""
+
+    column: ColumnName
+    formats: Annotated[list[DateFormat], Field(min_length=1)]
+    """strptime formats, tried in turn."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+
+class PeriodField(Declared):
+    """The days that a published figure is about."""
+
+    first: PeriodDay
+    last: PeriodDay | None = None
+    """Left out: the last day of the month of `first`."""
+
+
+class FigureField(Declared):
+    """A number that somebody published: a column, what it measures, and what stands where there is no number."""
+
+    column: ColumnName
+    measure: Slug | None = None
+    """What the column measures, such as fft_positive_percent."""
+    measure_column: ColumnName | None = None
+    """In place of measure: the column that names it, one measure a row."""
+    unit: FigureUnit | None = None
+    unit_column: ColumnName | None = None
+    """In place of unit: the column that names it."""
+    respondents_column: ColumnName | None = None
+    """How many people's answers the number is made of."""
+    suppressed: list[TextValue] = []
+    """Texts that mean the publisher withholds the number, such as *."""
+    not_applicable: list[TextValue] = []
+    """Texts that mean the measure does not apply."""
+    missing: list[TextValue] = []
+    """Texts that mean there is no number, besides the empty one."""
+    optional: bool = False
+    """True where a file without this column is still complete."""
+
+    @cached_property
+    def missing_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.missing))
+
+    @cached_property
+    def suppressed_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.suppressed))
+
+    @cached_property
+    def not_applicable_keys(self) -> frozenset[str]:
+        return frozenset(map(loose_key, self.not_applicable))
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> FigureField:
+        refuse_unless_one(self, "measure", "measure_column")
+        refuse_unless_one(self, "unit", "unit_column")
+        return self
+
+
+class MarkField(Declared):
+    """A column by which some records are told from the others."""
 
     column: ColumnName
     values: Annotated[list[TextValue], Field(min_length=1)]
-    """Texts that say so; any other means that the record stands."""
+    """Texts that mark a record; any other leaves it unmarked."""
     optional: bool = False
     """True where a file without this column is still complete."""
 
@@ -363,7 +428,14 @@ class FieldMapping(Declared):
     attributes: Attributes = Attributes()
     metadata: dict[Slug, MetadataField] = {}
     """Name to column, for what only this source has."""
-    withdrawn: WithdrawnField | None = None
+    withdrawn: MarkField | None = None
+    """Marks a record that the patient or the source took back."""
+    figures: list[FigureField] = []
+    """For published figures in place of responses: the numbers of a record, about its organisation and period."""
+    period: PeriodField | None = None
+    """figures: the days that they are about."""
+    total: MarkField | None = None
+    """figures: marks a record whose figures are the sum of others', such as a country's."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> FieldMapping:
@@ -382,8 +454,34 @@ class FieldMapping(Declared):
                 refusal.add(f"comments[{index}].question.slug", f"'{slug}' is already {questions[slug]}")
             if slug:
                 questions.setdefault(slug, f"comments[{index}]")
-        if not self.comments and not self.all_answers:
-            refusal.add("", "maps neither comments nor answers: there is nothing that a patient says")
+        if not self.comments and not self.all_answers and not self.figures:
+            refusal.add(
+                "", "maps neither comments nor answers nor figures: there is nothing that a patient says"
+            )
+        refusal.raise_if_any()
+        return self
+
+    @model_validator(mode="after")
+    def _figures_stand_alone(self) -> FieldMapping:
+        refusal = Refusal()
+        if not self.figures:
+            for name in ("period", "total"):
+                if getattr(self, name) is not None:
+                    refusal.add(name, "has no meaning without figures")
+            refusal.raise_if_any()
+            return self
+        if self.period is None:
+            refusal.add("period", "is missing: a published figure is about some days")
+        said = ("answers", "attributes", "channel", "comments", "rating", "respondent_ref", "response_ref")
+        for name in (*said, "subjects", "submitted_on"):
+            if getattr(self, name) != type(self).model_fields[name].get_default():
+                refusal.add(name, "has no meaning beside figures: a record is a patient's, or a publisher's")
+        measures = [figure.measure or "the measure of a column" for figure in self.figures]
+        for index, measure in enumerate(measures):
+            if measure in measures[:index]:
+                refusal.add(
+                    f"figures[{index}].measure", f"'{measure}' is already figures[{measures.index(measure)}]"
+                )
         refusal.raise_if_any()
         return self
 
@@ -414,7 +512,7 @@ class FieldMapping(Declared):
 def _named_columns(model: BaseModel, is_optional: bool) -> Iterator[tuple[str, bool]]:
     is_optional = is_optional or getattr(model, "optional", False)
     for name, value in model:
-        if name == "column" and value is not None:
+        if (name == "column" or name.endswith("_column")) and value is not None:
             yield value, is_optional
         for part in (
             value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]

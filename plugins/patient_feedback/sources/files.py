@@ -24,6 +24,8 @@ DEFAULT_PATTERNS = {
     SourceKind.XLSX_FILE: ("*.xlsx",),
     SourceKind.JSONL_FILE: ("*.jsonl",),
     SourceKind.TRANSCRIPT_FILE: ("*.jsonl",),
+    SourceKind.HCAHPS_FILE: ("*.csv", "*.zip"),
+    SourceKind.NHS_FFT_FILE: ("*.xlsx", "*.xlsm"),
 }
 _SSH = ("sftp://", "ssh://")
 _SSH_URL = re.compile(r"(?:sftp|ssh)://(?P<host>\[[^\]]+\]|[^/:]*)(:(?P<port>\d+))?(?P<path>/.*)?")

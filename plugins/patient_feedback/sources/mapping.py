@@ -6,11 +6,22 @@ import hashlib
 import json
 import math
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
-from patient_feedback.contract import Answer, AnswerState, Comment, QuestionIntent, stable_id
+from patient_feedback.contract import (
+    Answer,
+    AnswerState,
+    Comment,
+    Figure,
+    FigureState,
+    FigureUnit,
+    QuestionIntent,
+    stable_id,
+)
 from patient_feedback.sources.dates import DateFact, DateReading
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.declared import LANGUAGE_PATTERN
@@ -21,8 +32,12 @@ from patient_feedback.sources.field_mapping import (
     AttributeField,
     ChannelField,
     CommentField,
+    FigureField,
     LanguageField,
+    MarkField,
     MetadataField,
+    PeriodDay,
+    PeriodField,
     Place,
     PlaceField,
     QuestionField,
@@ -55,6 +70,12 @@ CANDIDATE_COMMENT_COLUMNS = (
     "has_control_character", "has_markup", "has_formula_start",
 )  # fmt: skip
 CANDIDATE_SUBJECT_COLUMNS = ("delivery_id", "record_number", "response_id", "subject_slug", "subject_label")
+CANDIDATE_FIGURE_COLUMNS = (
+    "delivery_id", "record_number", "measure_slug", "figure_id", "organisation_slug", "organisation_name",
+    "site_slug", "site_name", "service_slug", "service_name", "is_total", "period_first_on", "period_last_on",
+    "value_number", "unit", "figure_state", "is_documented", "respondent_count", "respondent_band",
+    "source_metadata",
+)  # fmt: skip
 
 FORMULA_ERRORS = frozenset(
     ("#ref!", "#n/a", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#spill!", "#calc!", "#getting_data")
@@ -63,12 +84,15 @@ CONTENT_SHA256_KEY = "__content_sha256__"
 """Payload key of what the content's hash was before the words of a withdrawn record were taken out."""
 UNNAMED_QUESTION = "unnamed_question"
 """Slug of a comment whose question column is empty."""
+UNNAMED_MEASURE = "unnamed_measure"
+"""Slug of a figure whose measure column is empty."""
 
 _CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MARKUP = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _FORMULA_START = re.compile(
     r"[\t\r ]*(?:=[\w+\-\"@]|=\(+\w|@\w+\(|[+\-](?!\s)(?:[^\s(|!]*\w\(|[^\s|]*\||[^\s!]*![A-Z$]))"
 )
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _YES_NO = {
     "yes": True,
     "y": True,
@@ -112,6 +136,10 @@ class MappedRecord:
     comments: tuple[Comment, ...] = ()
     subjects: tuple[tuple[str, str], ...] = ()
     """Slug and label of each, as the record orders them; each slug once."""
+    figures: tuple[Figure, ...] = ()
+    period: tuple[date | None, date | None] = (None, None)
+    """First and last day that the figures are about."""
+    is_total: bool = False
 
     def record_row(self, delivery_id: str) -> tuple[Any, ...]:
         return (
@@ -150,6 +178,18 @@ class MappedRecord:
                 comment.has_control_character, comment.has_markup, comment.has_formula_start,
             )  # fmt: skip
 
+    def figure_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
+        metadata = json.dumps(self.metadata, ensure_ascii=False, sort_keys=True)
+        for figure in self.figures:
+            reference = self.source_record_ref
+            yield (
+                delivery_id, self.record_number, figure.measure_slug,
+                reference and stable_id(self.source_slug, reference, figure.measure_slug),
+                *self.organisation, *self.site, *self.service, self.is_total, *self.period,
+                figure.value_number, figure.unit and str(figure.unit), str(figure.figure_state),
+                figure.is_documented, figure.respondent_count, figure.respondent_band, metadata,
+            )  # fmt: skip
+
     def subject_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
         for slug, label in self.subjects:
             yield delivery_id, self.record_number, self.response_id, slug, label
@@ -165,7 +205,8 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
     mapping = source.mapping
     record_ref = row.name(mapping.record_ref.column)
     response_ref = (mapping.response_ref and row.name(mapping.response_ref.column)) or record_ref
-    response_id = stable_id(source.slug, response_ref) if record_ref and response_ref else None
+    is_response = record_ref and response_ref and not mapping.figures
+    response_id = stable_id(source.slug, response_ref) if is_response and response_ref else None
     respondent_ref = row.name(mapping.respondent_ref.column) if mapping.respondent_ref else None
     respondent_id = pseudonymise(respondent_ref) if respondent_ref else None
     service = row.place("service", mapping.service)
@@ -196,6 +237,9 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
         answers=tuple(map(row.answer, mapping.all_answers)) if is_line_read else (),
         comments=tuple(row.comments(mapping.comments, response_id)) if is_line_read else (),
         subjects=tuple(row.subjects(mapping.subjects).items()) if mapping.subjects else (),
+        figures=tuple(row.figures(mapping.figures)) if is_line_read else (),
+        period=row.period(mapping.period) if mapping.period else (None, None),
+        is_total=row.is_marked(mapping.total),
         # Last: the readings above note what they find.
         has_untidy_space=row.has_untidy_space,
         has_formula_error=row.has_formula_error,
@@ -246,7 +290,8 @@ class _Row:
         text = self.text(place.column or "")
         if text is None:
             return None, None
-        self.has_untidy_space = self.has_untidy_space or has_untidy_space(text)
+        name_text = (self.text(place.name_column) if place.name_column else None) or text
+        self.has_untidy_space = self.has_untidy_space or has_untidy_space(text) or has_untidy_space(name_text)
         key = loose_key(text)
         if key in place.missing_keys:
             return None, None
@@ -255,7 +300,7 @@ class _Row:
             return known[key].slug, known[key].name
         if known:
             self.unmapped_fields.append(name)
-        return slug_of(text), tidy(text)
+        return slug_of(text), tidy(name_text)
 
     def channel(self, channel: ChannelField | None) -> str | None:
         if channel is None or channel.constant:
@@ -327,11 +372,69 @@ class _Row:
         return int(text)
 
     def is_withdrawn(self, source: Source) -> bool:
-        if self._payload.get(WITHDRAWN_KEY):
-            return True
-        withdrawn = source.mapping.withdrawn
-        text = self.text(withdrawn.column) if withdrawn else None
-        return bool(withdrawn and text and loose_key(text) in withdrawn.keys)
+        return bool(self._payload.get(WITHDRAWN_KEY)) or self.is_marked(source.mapping.withdrawn)
+
+    def is_marked(self, mark: MarkField | None) -> bool:
+        text = self.text(mark.column) if mark else None
+        return bool(mark and text and loose_key(text) in mark.keys)
+
+    def period(self, declared: PeriodField) -> tuple[date | None, date | None]:
+        """Return the first and the last day; None for one that cannot be read."""
+        first = self._day(declared.first)
+        if declared.last is not None:
+            return first, self._day(declared.last)
+        return first, first and first.replace(day=monthrange(first.year, first.month)[1])
+
+    def _day(self, declared: PeriodDay) -> date | None:
+        text = self.name(declared.column)
+        for form in declared.formats if text else ():
+            try:
+                return datetime.strptime(text or "", form).date()  # noqa: DTZ007 (a day has no time zone)
+            except ValueError:
+                continue
+        return None
+
+    def figures(self, declared: list[FigureField]) -> Iterator[Figure]:
+        taken: set[str] = set()
+        for one in declared:
+            if one.optional and one.column not in self._payload:
+                continue
+            figure = self._figure(one)
+            while figure.measure_slug in taken:
+                figure = replace(figure, measure_slug=f"{figure.measure_slug}_again", is_documented=False)
+            taken.add(figure.measure_slug)
+            yield figure
+
+    def _figure(self, declared: FigureField) -> Figure:
+        named = self.name(declared.measure_column) if declared.measure_column else None
+        measure = declared.measure or (slug_of(named) if named else UNNAMED_MEASURE)
+        unit_text = declared.unit or loose_key(self.name(declared.unit_column or "") or "")
+        unit = FigureUnit(unit_text) if unit_text in set(FigureUnit) else None
+        text = _text(self._payload.get(declared.column)) or ""
+        key, number = loose_key(text), _published_number(text, unit)
+        if not key or key in declared.missing_keys:
+            state, number = FigureState.NOT_AVAILABLE, None
+        elif key in declared.suppressed_keys:
+            state, number = FigureState.SUPPRESSED, None
+        elif key in declared.not_applicable_keys:
+            state, number = FigureState.NOT_APPLICABLE, None
+        else:
+            state = FigureState.PUBLISHED
+        respondents = (self.name(declared.respondents_column) if declared.respondents_column else None) or ""
+        count = _published_number(respondents, FigureUnit.COUNT)
+        is_count = count is not None and count >= 0 and count.is_integer()
+        is_band = not is_count and respondents and loose_key(respondents) not in declared.missing_keys
+        return Figure(
+            measure_slug=measure,
+            value_number=number,
+            unit=unit,
+            figure_state=state,
+            is_documented=measure != UNNAMED_MEASURE
+            and unit is not None
+            and (state is not FigureState.PUBLISHED or number is not None),
+            respondent_count=int(count) if is_count and count is not None else None,
+            respondent_band=respondents if is_band else None,
+        )
 
     def date_fact(
         self, record_number: int, source: Source, response_ref: str | None, service_slug: str | None
@@ -463,6 +566,14 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _published_number(text: str, unit: FigureUnit | None) -> float | None:
+    """Return the number that a publisher wrote: 1,234 is a thousand and some, 95% is 95."""
+    plain = text.strip()
+    if unit is FigureUnit.PERCENT:
+        plain = plain.removesuffix("%").rstrip()
+    return _number(plain.replace(",", "") if _THOUSANDS.fullmatch(plain) else plain)
 
 
 def _without_zero_decimals(text: str) -> str:

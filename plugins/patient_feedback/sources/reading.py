@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from patient_feedback.sources import csv_file, jsonl_file, landed_extract, transcript_file, xlsx_file
+from patient_feedback.sources import (
+    csv_file,
+    hcahps_file,
+    jsonl_file,
+    landed_extract,
+    nhs_fft_file,
+    transcript_file,
+    xlsx_file,
+)
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.delivered_file import DeliveredFile
 
@@ -14,6 +22,8 @@ READERS: dict[SourceKind, Callable[[BinaryIO, Source], DeliveredFile]] = {
     SourceKind.XLSX_FILE: xlsx_file.read_records,
     SourceKind.JSONL_FILE: jsonl_file.read_records,
     SourceKind.TRANSCRIPT_FILE: transcript_file.read_records,
+    SourceKind.HCAHPS_FILE: hcahps_file.read_records,
+    SourceKind.NHS_FFT_FILE: nhs_fft_file.read_records,
 }
 
 

@@ -23,7 +23,9 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     Raises UnreadableFileError for a file that is no workbook (or an old or locked one), lacks the sheet, or
     has no row of column names.
     """
-    rows = _sheet_rows(stream, source)
+    workbook = open_workbook(stream)
+    sheet = sheet_named(workbook, source.format.sheet or workbook.sheetnames[0])
+    rows = rows_until_damage([plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
     cells: list[str] = []
     for _ in range(source.format.header_row):
         cells = ["" if cell is None else str(cell) for cell in next(rows, [])]
@@ -35,7 +37,8 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     return DeliveredFile(records=_records(rows, header), column_names=header.kept_names)
 
 
-def _sheet_rows(stream: BinaryIO, source: Source) -> Iterator[list[Any]]:
+def open_workbook(stream: BinaryIO) -> Any:
+    """Return openpyxl's workbook; raise UnreadableFileError for a file that is none, or an old or locked one."""
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -48,10 +51,13 @@ def _sheet_rows(stream: BinaryIO, source: Source) -> Iterator[list[Any]]:
             "The file is an old Excel workbook (.xls) or has a password: save it as .xlsx without one."
         )
     try:
-        workbook = load_workbook(stream, read_only=True, data_only=True)
+        return load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, ParseError) as error:
         raise UnreadableFileError(f"The file is no Excel workbook ({type(error).__name__}).") from None
-    wanted = source.format.sheet or workbook.sheetnames[0]
+
+
+def sheet_named(workbook: Any, wanted: str) -> Any:
+    """Return a sheet of cells; raise UnreadableFileError where there is none of that name."""
     if wanted not in workbook.sheetnames:
         sheets = ", ".join(workbook.sheetnames)
         raise UnreadableFileError(f"The workbook has no sheet '{wanted}'; its sheets are: {sheets}.")
@@ -60,14 +66,13 @@ def _sheet_rows(stream: BinaryIO, source: Source) -> Iterator[list[Any]]:
         raise UnreadableFileError(f"The sheet '{wanted}' is a chart: name a sheet of cells.")
     # Some exporters write a size of one cell into the sheet, which would hide the rest.
     sheet.reset_dimensions()
-    return _rows_until_damage(sheet.iter_rows(values_only=True))
+    return sheet
 
 
-def _rows_until_damage(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[Any]]:
-    """Yield the rows' values; raise UnreadableFileError where the sheet breaks off, so that other files go on."""
+def rows_until_damage(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """Yield the rows; raise UnreadableFileError where the sheet breaks off, so that other files go on."""
     try:
-        for row in rows:
-            yield [_plain(value) for value in row]
+        yield from rows
     # A SyntaxError is what both parsers of XML raise.
     except (zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, KeyError, ValueError) as error:
         raise UnreadableFileError(f"The sheet is damaged ({type(error).__name__}).") from None
@@ -98,7 +103,8 @@ def _mended(value: Any, defects: set[str]) -> Any:
     return mend_text(value, defects) if isinstance(value, str) else value
 
 
-def _plain(value: Any) -> str | None:
+def plain(value: Any) -> str | None:
+    """Return a cell's value as text: a day without its midnight, a whole number without decimals."""
     match value:
         case None | str():
             return value

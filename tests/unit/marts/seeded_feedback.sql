@@ -80,6 +80,26 @@ where
     and place <= 1 + number % 3
     and (record = 'a' or (place = 1 and number % 2 = 0));
 
+-- Published figures of a trust that gave feedback too, of one that did not, and their country's total.
+insert into feedback.published_figure (
+    figure_id, source_slug, source_record_ref, measure_slug, organisation_slug, organisation_name, is_total,
+    period_first_on, period_last_on, value_number, unit, figure_state, is_value_set_aside, respondent_count,
+    delivery_id, record_number
+)
+select
+    md5(organisation_slug || measure_slug), 'monthly', organisation_slug, measure_slug, organisation_slug,
+    'Published ' || organisation_slug, organisation_slug = 'england', date '2021-03-01', date '2021-03-31',
+    case when figure_state = 'published' then value_number end, unit, figure_state, false, respondent_count, 'd1', number
+from (values
+    (1, 'england', 'fft_response_count', 30, 'count', 'published', null),
+    (1, 'england', 'fft_positive_percent', 90, 'percent', 'published', 30),
+    (2, 'trust_1', 'fft_response_count', 27, 'count', 'published', null),
+    (2, 'trust_1', 'fft_positive_percent', 90, 'percent', 'published', 27),
+    (3, 'trust_9', 'fft_response_count', 3, 'count', 'published', null),
+    (3, 'trust_9', 'fft_positive_percent', null, 'percent', 'suppressed', 3),
+    (3, 'trust_9', 'fft_eligible_count', null, 'count', 'not_available', null)
+) as published (number, organisation_slug, measure_slug, value_number, unit, figure_state, respondent_count);
+
 insert into feedback.comment (
     comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,
     text_sha256, comment_text, redaction_version, declared_language_code, delivery_id, record_number

@@ -27,6 +27,7 @@ PATIENT_EXPERIENCE = (
     ),
     "bridge_topics_partnership",
     "bridge_response_subjects",
+    "fct_published_figures",
     *REPORTS,
 )
 
@@ -83,6 +84,28 @@ def test_complaint_counts_once_in_totals_and_once_for_each_of_its_subjects(marts
     assert marts.rows(
         "select count(*) from fct_responses where response_id in (select response_id from bridge_response_subjects)"
     ) == [(complaints,)]
+
+
+def test_published_figures_stand_apart_from_what_is_counted_here(marts: Any) -> None:
+    assert marts.rows(
+        "select measure_slug, figure_state, figure_value, respondent_count from fct_published_figures "
+        "where organisation_slug = 'trust_9' order by 1"
+    ) == [
+        ("fft_eligible_count", "not_available", None, None),
+        ("fft_positive_percent", "suppressed", None, 3),
+        ("fft_response_count", "published", 3.0, None),
+    ]
+    assert marts.rows(
+        "select sum(figure_value) filter (where is_total), sum(figure_value) filter (where not is_total) "
+        "from fct_published_figures where measure_slug = 'fft_response_count'"
+    ) == [(30.0, 30.0)]
+    assert marts.rows(
+        "select organisation_name, response_count from dim_organisations where organisation_slug = 'trust_9'"
+    ) == [("Published trust_9", 0)]
+    [(name, response_count)] = marts.rows(
+        "select organisation_name, response_count from dim_organisations where organisation_slug = 'trust_1'"
+    )
+    assert (name, response_count > 0) == ("Trust 1", True)
 
 
 def test_blank_comment_is_listed_without_words_or_sentiment(marts: Any) -> None:
@@ -361,6 +384,12 @@ HARMS = {
     "(select max(ctid) from bridge_response_subjects where subject_count = 3)",
     "responses_name_a_subject_once": "insert into bridge_response_subjects select * from bridge_response_subjects "
     "where subject_count = 1 limit 1",
+    "figures_are_published_once": "insert into fct_published_figures select * from fct_published_figures limit 1",
+    "figures_belong_to_a_listed_organisation": "update fct_published_figures set organisation_slug = 'nobody' "
+    "where is_total",
+    "figures_have_a_known_state": "update fct_published_figures set figure_state = 'zero' where is_total",
+    "assert_only_published_figures_have_values": "update fct_published_figures set figure_value = 0 "
+    "where figure_state = 'suppressed'",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

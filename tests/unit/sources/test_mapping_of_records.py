@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patient_feedback.contract import AnswerState, DateBasis, QuestionIntent, stable_id
+from patient_feedback.contract import AnswerState, DateBasis, FigureState, QuestionIntent, stable_id
 from patient_feedback.settings import Settings
 from patient_feedback.sources import mapping as mapping_module
 from patient_feedback.sources.dates import DateReading
@@ -450,3 +450,102 @@ def test_rows_fit_the_candidate_tables(warehouse: Settings, declare_everything: 
         ).fetchall() == [("why", 4)]
         assert connection.execute("select count(*) from landing.candidate_answer").fetchone() == (2,)
         assert connection.execute("select count(*) from landing.candidate_subject").fetchone() == (2,)
+
+
+FIGURES = {
+    "period": {"first": {"column": "from", "formats": ["%Y-%m-%d", "%d/%m/%Y"]}},
+    "figures": [
+        {"column": "share", "measure": "positive", "unit": "percent", "respondents_column": "n", "suppressed": ["*"],
+         "not_applicable": ["n/a"], "missing": ["-"]},
+        {"column": "value", "measure_column": "what", "unit_column": "unit"},
+    ],
+}  # fmt: skip
+PUBLISHED, SUPPRESSED = FigureState.PUBLISHED, FigureState.SUPPRESSED
+NOT_APPLICABLE, NOT_AVAILABLE = FigureState.NOT_APPLICABLE, FigureState.NOT_AVAILABLE
+
+
+def published(declare: Any, **payload: Any) -> MappedRecord:
+    return mapped(declare(FIGURES | {"comments": []}), {"id": "1", **payload})
+
+
+@pytest.mark.parametrize(
+    ("delivered", "expected"),
+    [
+        ("90", (90.0, PUBLISHED, True)),
+        (" 90.5 % ", (90.5, PUBLISHED, True)),
+        ("90,5", (90.5, PUBLISHED, True)),
+        (0, (0.0, PUBLISHED, True)),
+        ("*", (None, SUPPRESSED, True)),
+        (" N/A ", (None, NOT_APPLICABLE, True)),
+        ("-", (None, NOT_AVAILABLE, True)),
+        (None, (None, NOT_AVAILABLE, True)),
+        ("  ", (None, NOT_AVAILABLE, True)),
+        ("<5", (None, PUBLISHED, False)),
+        ("#DIV/0!", (None, PUBLISHED, False)),
+        ("nan", (None, PUBLISHED, False)),
+        ("1e400", (None, PUBLISHED, False)),
+        (["90"], (90.0, PUBLISHED, True)),
+    ],
+)
+def test_published_number_is_read_with_its_state(
+    declare: Any, delivered: Any, expected: tuple[Any, ...]
+) -> None:
+    figure = published(declare, share=delivered).figures[0]
+    assert (figure.value_number, figure.figure_state, figure.is_documented) == expected
+
+
+@pytest.mark.parametrize(
+    ("delivered", "expected"),
+    [
+        ("1,234", (1234, None)),
+        ("12,345,678", (12_345_678, None)),
+        (30.0, (30, None)),
+        ("FEWER THAN 50", (None, "FEWER THAN 50")),
+        ("-4", (None, "-4")),
+        ("-", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_respondents_are_a_count_or_a_band(declare: Any, delivered: Any, expected: tuple[Any, ...]) -> None:
+    figure = published(declare, share="90", n=delivered).figures[0]
+    assert (figure.respondent_count, figure.respondent_band) == expected
+
+
+def test_measure_and_unit_of_a_row_are_what_its_columns_say(declare: Any) -> None:
+    named = published(declare, value="4", what="H_STAR_RATING", unit="Stars").figures[1]
+    assert (named.measure_slug, named.unit, named.value_number, named.is_documented) == (
+        "h_star_rating", "stars", 4.0, True,
+    )  # fmt: skip
+    unnamed = published(declare, value="4", unit="stars").figures[1]
+    assert (unnamed.measure_slug, unnamed.is_documented) == ("unnamed_measure", False)
+    unknown = published(declare, value="4", what="x1", unit="furlongs").figures[1]
+    assert (unknown.unit, unknown.is_documented) == (None, False)
+
+
+def test_measure_that_comes_twice_in_a_record_is_kept_apart_and_flagged(declare: Any) -> None:
+    row = published(declare, share="90", what="Positive", value="91", unit="percent")
+    assert [(figure.measure_slug, figure.is_documented) for figure in row.figures] == [
+        ("positive", True),
+        ("positive_again", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [
+        ("2024-02-01", ("2024-02-01", "2024-02-29")),
+        ("01/12/2025", ("2025-12-01", "2025-12-31")),
+        ("December", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_period_without_an_end_is_the_month_it_begins_in(
+    declare: Any, given: Any, days: tuple[Any, ...]
+) -> None:
+    period = published(declare, **{"from": given}).period
+    assert tuple(day and str(day) for day in period) == days
+
+
+def test_record_of_figures_is_nobodys_response(declare: Any) -> None:
+    row = published(declare, share="90")
+    assert (row.source_record_ref, row.response_id, row.answers, row.comments) == ("1", None, (), ())

@@ -78,6 +78,8 @@ def test_field_of_a_source_that_cannot_be_used_is_named(
     assert said in refusal(tmp_path, yaml.safe_dump({"sources": [minimal_source | change]}))
 
 
+FIGURE = {"column": "p", "measure": "positive_percent", "unit": "percent"}
+MONTH = {"first": {"column": "d", "formats": ["%Y-%m-%d"]}}
 RATING = {"column": "r", "instrument": "fft", "version": "2020", "item": "overall"}
 
 
@@ -147,7 +149,23 @@ RATING = {"column": "r", "instrument": "fft", "version": "2020", "item": "overal
             {"attributes": {"deprivation_quintile": {"column": "d", "values": {"10": "6"}}}},
             "attributes.deprivation_quintile.values.10 '6' cannot be used",
         ),
-        ({"comments": [], "answers": []}, "maps neither comments nor answers"),
+        ({"comments": [], "answers": []}, "maps neither comments nor answers nor figures"),
+        ({"figures": [FIGURE], "period": MONTH}, "comments has no meaning beside figures"),
+        ({"comments": [], "figures": [FIGURE]}, "period is missing"),
+        ({"period": MONTH}, "period has no meaning without figures"),
+        (
+            {"figures": [FIGURE | {"measure_column": "m"}]},
+            "figures[0] needs exactly one of measure and measure_column",
+        ),
+        (
+            {"figures": [FIGURE | {"unit": "per mille"}]},
+            "figures[0].unit 'per mille' is none of the values allowed",
+        ),
+        ({"figures": [FIGURE, FIGURE]}, "figures[1].measure 'positive_percent' is already figures[0]"),
+        (
+            {"organisation": {"constant": {"slug": "north", "name": "North"}, "name_column": "n"}},
+            "organisation.name_column stands beside constant",
+        ),
     ],
 )
 def test_field_of_a_mapping_that_cannot_be_used_is_named(

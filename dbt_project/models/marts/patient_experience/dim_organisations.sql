@@ -7,12 +7,35 @@ with kept_responses as (
     where organisation_slug is not null
 ),
 
+figures as (
+    select
+        organisation_slug,
+        organisation_name
+    from {{ ref('stg_feedback__published_figures') }}
+),
+
+mentions as (
+    select
+        organisation_slug,
+        organisation_name,
+        submitted_on,
+        true as is_of_response
+    from kept_responses
+    union all
+    select distinct
+        organisation_slug,
+        organisation_name,
+        null::date as submitted_on,
+        false as is_of_response
+    from figures
+),
+
 names as (
     select
         organisation_slug,
         organisation_name,
         count(*) as use_count
-    from kept_responses
+    from mentions
     where organisation_name is not null
     group by organisation_slug, organisation_name
 ),
@@ -29,10 +52,10 @@ names_by_use as (
 counted as (
     select
         organisation_slug,
-        count(*) as response_count,
+        count(*) filter (where is_of_response) as response_count,
         min(submitted_on) as first_submitted_on,
         max(submitted_on) as last_submitted_on
-    from kept_responses
+    from mentions
     group by organisation_slug
 )
 

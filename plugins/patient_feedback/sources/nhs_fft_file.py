@@ -1,0 +1,225 @@
+"""Reads the monthly workbook of the NHS Friends and Family Test: one sheet, one row per organisation, site or ward.
+
+The workbooks change from month to month: titles above the table, headings over two rows, columns that come and go, the
+question of before April 2020 (how likely are you to recommend) and that of today (overall, how was your experience).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import chain
+from typing import Any, BinaryIO
+
+from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord
+from patient_feedback.sources.stored_text import mend_text
+from patient_feedback.sources.xlsx_file import open_workbook, plain, rows_until_damage, sheet_named
+
+HEADING_ROWS = 40
+"""So far down a sheet its table may begin."""
+_SPELLINGS = {
+    "organisation_code": (
+        "trust code",
+        "organisation code",
+        "org code",
+        "provider code",
+        "practice code",
+        "code",
+    ),
+    "organisation_name": (
+        "trust name",
+        "organisation name",
+        "org name",
+        "provider name",
+        "practice name",
+        "name",
+    ),
+    "site_code": ("site code",),
+    "site_name": ("site name",),
+    "ward_name": ("ward name",),
+    "response_count": ("total responses", "number of responses", "responses"),
+    "eligible_count": ("total eligible", "number eligible", "eligible"),
+    "response_rate_percent": ("response rate", "percentage response rate"),
+    "positive_percent": ("percentage positive", "positive"),
+    "negative_percent": ("percentage negative", "negative"),
+    "very_good_count": ("very good",),
+    "good_count": ("good",),
+    "neither_good_nor_poor_count": ("neither good nor poor",),
+    "poor_count": ("poor",),
+    "very_poor_count": ("very poor",),
+    "dont_know_count": ("don t know", "dont know"),
+    "recommended_percent": ("percentage recommended", "recommended"),
+    "not_recommended_percent": ("percentage not recommended", "not recommended"),
+    "extremely_likely_count": ("extremely likely",),
+    "likely_count": ("likely",),
+    "neither_likely_nor_unlikely_count": ("neither likely nor unlikely", "neither"),
+    "unlikely_count": ("unlikely",),
+    "extremely_unlikely_count": ("extremely unlikely",),
+}
+_COLUMN_OF = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
+_IDENTIFYING = ("organisation_code", "organisation_name", "site_code", "site_name", "ward_name")
+_COMPUTED = ("setting", "month", "row", "figure_ref")
+_TOTALS = ("england", "total", "grand total", "selection")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*[\s,'\u2019-]+((?:20)?\d\d)\b", re.IGNORECASE)
+_OTHER_DATES = re.compile(r"publi|revis|updat|next|releas", re.IGNORECASE)
+_SETTING = re.compile(r"^\s*(.*?)\s*[-:,]?\s*(?:friends (?:and|&) family test|fft)\b", re.IGNORECASE)
+
+Cells = list[str | None]
+
+
+def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
+    """Return one record for each organisation, site or ward of the sheet, and for each total (`row` is total).
+
+    Beside the columns above stand `setting` and `month` (its first day) from the titles, and `figure_ref`, which names
+    the record. A percentage is 0 to 100 however the sheet shows it. Notes below the table are no records. Raises
+    UnreadableFileError for a file that is no workbook, holds no such table, or does not say its month.
+    """
+    workbook = open_workbook(stream)
+    names = [source.format.sheet] if source.format.sheet else workbook.sheetnames
+    for name in names:
+        rows = _rows(sheet_named(workbook, name))
+        titles, heading = _until_heading(rows)
+        if heading is not None:
+            break
+    else:
+        raise UnreadableFileError(
+            f"None of the sheets {', '.join(names)} has a row of column names with a code such as Trust Code."
+        )
+    columns, first_row = _columns(heading, rows)
+    elsewhere = (
+        cells
+        for other in workbook.sheetnames
+        if other != name
+        for cells in _first_rows(sheet_named(workbook, other))
+    )
+    month = _month(titles) or _month(elsewhere)
+    if month is None:
+        raise UnreadableFileError(
+            "The workbook does not say its month, such as January 2026, above its table."
+        )
+    said = {"setting": _setting(titles), "month": month.isoformat()}
+    records = _records(first_row, rows, columns, said, source)
+    kept = (column for column in columns if column and not source.ignores(column))
+    return DeliveredFile(records=records, column_names=(*dict.fromkeys(kept), *_COMPUTED))
+
+
+def _rows(sheet: Any) -> Iterator[Cells]:
+    return rows_until_damage([_shown(cell) for cell in row] for row in sheet.iter_rows())
+
+
+def _first_rows(sheet: Any) -> Iterator[Cells]:
+    return rows_until_damage([_shown(cell) for cell in row] for row in sheet.iter_rows(max_row=HEADING_ROWS))
+
+
+def _shown(cell: Any) -> str | None:
+    """Return a cell's text; of a share that the sheet shows as a percentage, the percentage."""
+    value = cell.value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and "%" in (getattr(cell, "number_format", None) or ""):
+        return plain(round(value * 100, 6))
+    return plain(value)
+
+
+def _until_heading(rows: Iterator[Cells]) -> tuple[list[Cells], Cells | None]:
+    """Return the rows above the table, and its row of column names."""
+    titles: list[Cells] = []
+    for cells in rows:
+        if "organisation_code" in map(_column, cells):
+            return titles, cells
+        titles.append(cells)
+        if len(titles) == HEADING_ROWS:
+            break
+    return titles, None
+
+
+def _columns(heading: Cells, rows: Iterator[Cells]) -> tuple[list[str | None], Cells]:
+    """Return the name of each column, and the first row below; a second row of names stands under merged ones."""
+    names = list(heading)
+    own = [position for position, text in enumerate(heading) if _column(text) in _IDENTIFYING]
+    for below in rows:
+        is_named = any(_at(below, position) for position in own)
+        if any(below) and (is_named or not any(_column(text) in _SPELLINGS for text in below)):
+            break
+        names += [None] * (len(below) - len(names))
+        names = [_at(below, position) or text for position, text in enumerate(names)]
+    else:
+        below = []
+    taken: set[str] = set()
+    columns: list[str | None] = []
+    for text in names:
+        name = _column(text)
+        # A name that comes twice would overwrite a number: the second one is kept under its place.
+        name = f"{name} (column {len(columns) + 1})" if name in taken else name
+        taken.update([name] if name else [])
+        columns.append(name)
+    return columns, below
+
+
+def _column(text: str | None) -> str | None:
+    key = re.sub(r"[^a-z]+", " ", (text or "").lower()).strip().removeprefix("fft ")
+    return _COLUMN_OF.get(key, text.strip() if text and text.strip() else None)
+
+
+def _records(
+    first: Cells,
+    rows: Iterator[Cells],
+    columns: Sequence[str | None],
+    said: Mapping[str, str | None],
+    source: Source,
+) -> Iterator[DeliveredRecord]:
+    number = 0
+    for cells in chain([first], rows):
+        defects: set[str] = set()
+        row = {
+            name: mend_text(text, defects) if (text := _at(cells, position)) else None
+            for position, name in enumerate(columns)
+            if name and not source.ignores(name)
+        }
+        named = [row.get(name) for name in _IDENTIFYING]
+        figures = [text for name, text in row.items() if name not in _IDENTIFYING and text]
+        if not any(named) or not figures:
+            continue
+        number += 1
+        code, name = (row.get("organisation_code") or "").strip(" -"), row.get("organisation_name") or ""
+        is_total = not code or name.lower().startswith(_TOTALS)
+        parts = (code or name, row.get("site_code"), row.get("ward_name"), said["month"])
+        reference = "|".join((part or "").strip() for part in parts)
+        row |= {
+            **said,
+            "organisation_code": code or name or None,
+            "row": "total" if is_total else "organisation",
+            "figure_ref": reference,
+        }
+        yield DeliveredRecord(number, row, tuple(sorted(defects)))
+
+
+def _at(cells: Sequence[str | None], position: int) -> str | None:
+    text = cells[position] if position < len(cells) else None
+    return text if text and text.strip() else None
+
+
+def _month(rows: Iterator[Cells] | list[Cells]) -> date | None:
+    """Return the first day of the month that the titles name; days of publication are other dates."""
+    for cells in rows:
+        before = ""
+        for text in filter(None, cells):
+            if not _OTHER_DATES.search(text) and not _OTHER_DATES.search(before):
+                if found := _MONTH.search(text):
+                    year = int(found[2])
+                    return date(year if year > 99 else 2000 + year, _MONTHS.index(found[1].lower()) + 1, 1)
+                if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+                    return datetime.strptime(text, "%Y-%m-%d").date().replace(day=1)  # noqa: DTZ007
+            before = text
+    return None
+
+
+def _setting(titles: list[Cells]) -> str | None:
+    """Return what stands before "Friends and Family Test" in the title, such as Inpatient."""
+    for text in (text for cells in titles for text in cells if text):
+        if (found := _SETTING.match(text)) and found[1]:
+            return found[1].strip()
+    return None
