@@ -1,6 +1,6 @@
 # The commands of the project; each is a thin call of `patient-feedback`. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status psql docs test lint requirements train bench-language
+.PHONY: help setup setup-tests run stop status psql docs test lint requirements train bench-language bench-ingestion
 SHELL := /bin/sh
 CLI := .venv/bin/patient-feedback
 ROLE ?= analyst
@@ -44,3 +44,6 @@ train: setup ## train the heads for sentiment and topics: make train LABELLED=pa
 bench-language: ## measure the language part against its peers: make bench-language [ARGS="--quick"] (see benchmarks/README.md)
 	@scripts/set_up.sh bench
 	@.venv-bench/bin/python -m benchmarks.language $(ARGS)
+
+bench-ingestion: setup ## measure landing and acceptance: make bench-ingestion [ARGS="--only memory"] (see benchmarks/README.md)
+	@.venv/bin/python -m benchmarks.ingestion $(ARGS)

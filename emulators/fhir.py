@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
+import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,6 +22,8 @@ from emulators.server import Emulator
 KEY = "emulated-key"
 QUESTIONNAIRE = "https://forms.example.org/Questionnaire/discharge"
 BASE = "/fhir"
+GRANTING = "/auth/token"
+GRANT = ("client_credentials", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 FIRST_MOMENT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 FHIR_JSON = "application/fhir+json"
 HAS_ORDER: dict[str, Callable[[datetime, datetime], bool]] = {
@@ -69,8 +72,14 @@ class FhirServer:
     """What the next exports say went wrong; each is an OperationOutcome."""
     withheld: set[str] = field(default_factory=set)
     """Ids that exports leave out."""
+    client: tuple[str, str] | None = None
+    """Id and public key (PEM) of the client that the token service knows (SMART backend services)."""
+    uses_of_token: int = 1_000
+    """After so many requests a token has run out."""
     authorizations: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Authorization of each request."""
+    _assertions: set[str] = field(default_factory=set)
+    _uses: dict[str, int] = field(default_factory=dict)
     _pages: dict[str, tuple[list[tuple[str, str]], int]] = field(default_factory=dict)
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -126,6 +135,7 @@ class FhirServer:
                 Route(f"{BASE}/jobs/{{job}}", self._drop, methods=["DELETE"]),
                 Route(f"{BASE}/files/{{job}}/{{name}}", self._file),
                 Route(BASE, self._page),
+                Route(GRANTING, self._token, methods=["POST"]),
             ],
             port,
         )
@@ -261,7 +271,7 @@ class FhirServer:
         job = self._jobs.get(request.path_params["job"])
         given = request.headers.get("Authorization")
         self.authorizations.append((request.url.path, given))
-        if self.requires_token and given != f"Bearer {KEY}":
+        if self.requires_token and not self._is_allowed(given):
             return Response(status_code=401)
         if not self.requires_token and given is not None:
             return Response(status_code=400)
@@ -275,10 +285,41 @@ class FhirServer:
             content, headers = gzip.compress(content), {**headers, "Content-Encoding": "gzip"}
         return Response(content, headers=headers)
 
+    async def _token(self, request: Request) -> Response:
+        """Give a token to the registered client that signs as SMART says."""
+        form = await request.form()
+        client_id, public_key = self.client or ("", "")
+        try:
+            claims = jwt.decode(
+                str(form.get("client_assertion")),
+                public_key,
+                algorithms=["RS384", "ES384"],
+                audience=str(request.url),
+                options={"require": ["iss", "sub", "aud", "exp", "jti"]},
+            )
+        except jwt.PyJWTError:
+            return JSONResponse({"error": "invalid_client"}, status_code=401)
+        is_known = {claims["iss"], claims["sub"]} == {client_id} and claims["jti"] not in self._assertions
+        is_short = claims["exp"] <= datetime.now(UTC).timestamp() + 300
+        is_asked = (form.get("grant_type"), form.get("client_assertion_type")) == GRANT
+        if not (is_known and is_short and is_asked and form.get("scope")):
+            return JSONResponse({"error": "invalid_client"}, status_code=400)
+        self._assertions.add(claims["jti"])
+        token = f"token-{len(self._assertions)}"
+        self._uses[token] = self.uses_of_token
+        return JSONResponse({"access_token": token, "token_type": "bearer", "expires_in": 300})
+
     def _refused(self, request: Request) -> Response | None:
         given = request.headers.get("Authorization")
         self.authorizations.append((request.url.path, given))
-        return None if given == f"Bearer {KEY}" else Response(status_code=401)
+        return None if self._is_allowed(given) else Response(status_code=401)
+
+    def _is_allowed(self, given: str | None) -> bool:
+        token = (given or "").removeprefix("Bearer ")
+        if self.client is None:
+            return token == KEY
+        self._uses[token] = self._uses.get(token, 0) - 1
+        return self._uses[token] >= 0
 
 
 def _moment(resource: Mapping[str, Any]) -> datetime:

@@ -14,11 +14,11 @@ import typer
 
 from benchmarks.language.data import labelled_file, read_data
 from benchmarks.language.generated import write_generated
-from benchmarks.language.machine import describe_run
 from benchmarks.language.parts import PARTS
-from benchmarks.language.results import write_part, write_results
 from benchmarks.language.settings import QUICK, BenchSettings
 from benchmarks.language.workbench import Workbench
+from benchmarks.machine import describe_run
+from benchmarks.report import write_part, write_results
 from patient_feedback.errors import FeedbackError
 from patient_feedback.language.training import SEED
 
@@ -83,7 +83,7 @@ def run(
         took = round(time.perf_counter() - started)
         write_part(results, part, result, {**described, "is_cached": bench.is_cached, "seconds": took})
         typer.echo(f"{part}: {took} s", err=True)
-    return write_results(results, list(PARTS))
+    return write_results(results, "language", "The language part against its peers", list(PARTS))
 
 
 if __name__ == "__main__":

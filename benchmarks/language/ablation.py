@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.language.figures import OVER_RUNS, over_runs
+from benchmarks.figures import OVER_RUNS, over_runs
 from benchmarks.language.readings import HeadParts, Readings
-from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.sentiment import labelled, level_rows, read_levels
 from benchmarks.language.splits import first_of_each, trust_folds
 from benchmarks.language.themes import mutual_information, ours
 from benchmarks.language.topics import read_topics, topic_rows
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult, Row, Table, shown
 
 BASE, FULL = "vectors of the encoder as published", "as shipped: and the adapter"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import OVER_REPEATS, Value, over_repeats
 from benchmarks.language import encoding_peers
 from benchmarks.language.encoding_peers import BF16, FP32, ONNX_INT8, OPENVINO, Encode
-from benchmarks.language.figures import OVER_REPEATS, Value, over_repeats
-from benchmarks.language.machine import in_turn, seconds
-from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.workbench import Workbench
+from benchmarks.machine import in_turn, seconds
+from benchmarks.report import PartResult, Row, Table, shown
 
 OURS = "ours"
 MATRIX_REPEATS = 5

@@ -14,8 +14,8 @@ from benchmarks.language import (
     topics,
     whole_analysis,
 )
-from benchmarks.language.results import PartResult
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult
 
 PARTS: dict[str, Callable[[Workbench], PartResult]] = {
     "embedding": encoding.measure,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.language.figures import OVER_REPEATS, over_repeats
-from benchmarks.language.machine import in_turn
-from benchmarks.language.results import PartResult, Row
+from benchmarks.figures import OVER_REPEATS, over_repeats
 from benchmarks.language.workbench import Workbench
+from benchmarks.machine import in_turn
+from benchmarks.report import PartResult, Row
 from patient_feedback.privacy.redaction import Redactor
 
 OURS, PRESIDIO = "ours", "Presidio defaults, small spaCy model"

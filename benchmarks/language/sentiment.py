@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import OVER_GROUPS, Value, over_groups
 from benchmarks.language import sentiment_peers
-from benchmarks.language.figures import OVER_GROUPS, Value, over_groups
 from benchmarks.language.readings import Readings
-from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.sentiment_peers import LevelPeer
 from benchmarks.language.splits import learnable, trust_folds
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult, Row, Table, shown
 from patient_feedback.language.measures import CALIBRATION_BINS, calibration_error, level_macro_f1
 from patient_feedback.language.sentiment import level_probabilities
 

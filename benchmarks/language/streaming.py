@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.language.inflated import inflated
-from benchmarks.language.machine import peak_memory_mb
 from benchmarks.language.readings import TopicReaders, fit_arguments
+from benchmarks.machine import peak_memory_mb
 from patient_feedback.themes import SAMPLE_LIMIT
 from patient_feedback.themes.assign import assign_themes
 from patient_feedback.themes.fit import fit_themes

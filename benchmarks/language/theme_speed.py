@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import OVER_REPEATS, Value, over_repeats
 from benchmarks.language import theme_peers
-from benchmarks.language.figures import OVER_REPEATS, Value, over_repeats
 from benchmarks.language.inflated import HOW
-from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
 from benchmarks.language.streaming import Material
 from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS
 from benchmarks.language.themes import OURS
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult, Row, Table, shown
 from patient_feedback.errors import FeedbackError
 from patient_feedback.settings import SOURCE_TREE
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from benchmarks.language import theme_peers
 from benchmarks.language.inflated import inflated
-from benchmarks.language.machine import seconds
 from benchmarks.language.streaming import Material
 from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS
 from benchmarks.language.themes import OURS, ours
+from benchmarks.machine import seconds
 
 
 def run(material: Material, method: str, size: int, threads: int) -> float:

@@ -14,15 +14,15 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figures import OVER_RUNS, Value, over_runs
 from benchmarks.language import theme_peers
 from benchmarks.language.coherence import c_v
-from benchmarks.language.figures import OVER_RUNS, Value, over_runs
 from benchmarks.language.naming import described, share_nearest_own_name
 from benchmarks.language.readings import Readings, TopicReaders, fit_arguments
-from benchmarks.language.results import PartResult, Row, Table
 from benchmarks.language.splits import first_of_each, trust_folds
 from benchmarks.language.theme_peers import BERTOPIC, UMAP_KMEANS, FoundThemes
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult, Row, Table
 from patient_feedback.themes.assign import assign_themes
 from patient_feedback.themes.fit import ThemeModel, fit_themes
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.language.figures import OVER_GROUPS, Value, over_groups
-from benchmarks.language.results import PartResult, Row, Table, shown
+from benchmarks.figures import OVER_GROUPS, Value, over_groups
 from benchmarks.language.thresholds import found_by_margins, found_by_nearness, macro_f1, micro_f1
 from benchmarks.language.topic_peers import PENALTIES, TopicPeer, linear_machine, zero_shot
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import PartResult, Row, Table, shown
 
 ZERO_SHOT = "zero-shot by the labels' descriptions"
 MACHINE = "linear SVM on MiniLM, TF-IDF and question"

@@ -11,12 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmarks.language.figures import OVER_REPEATS, over_repeats
-from benchmarks.language.machine import in_turn, seconds
+from benchmarks.figures import OVER_REPEATS, over_repeats
 from benchmarks.language.readings import fit_arguments, shipped_readers
-from benchmarks.language.results import PartResult, Row, Table, shown
 from benchmarks.language.splits import first_of_each
 from benchmarks.language.workbench import Workbench
+from benchmarks.machine import in_turn, seconds
+from benchmarks.report import PartResult, Row, Table, shown
 from patient_feedback.language.answer_kind import comment_reading
 from patient_feedback.language.detection import detect_languages
 from patient_feedback.language.encoder import load_encoder

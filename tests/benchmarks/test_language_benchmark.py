@@ -14,10 +14,10 @@ from benchmarks.language import sentiment, streaming, theme_peers
 from benchmarks.language.__main__ import run
 from benchmarks.language.generated import write_generated
 from benchmarks.language.parts import PARTS
-from benchmarks.language.results import Row, Value
 from benchmarks.language.settings import QUICK
 from benchmarks.language.splits import learnable, trust_folds
 from benchmarks.language.workbench import Workbench
+from benchmarks.report import Row, Value
 
 from patient_feedback.errors import FeedbackError
 from patient_feedback.language import measures

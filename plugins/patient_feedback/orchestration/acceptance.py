@@ -112,9 +112,6 @@ def text_sha256(text: str) -> str:
 
 def _redact_new_texts(connection: psycopg.Connection, redact: Redact) -> None:
     """Redact each distinct original text once, into the temporary table `redacted`."""
-    originals = connection.execute(
-        "select distinct original_text from carried_comment where not is_redacted"
-    ).fetchall()
     connection.execute(
         """
         create temporary table redacted (
@@ -122,12 +119,11 @@ def _redact_new_texts(connection: psycopg.Connection, redact: Redact) -> None:
         ) on commit drop
         """
     )
-    for start in range(0, len(originals), REDACTION_CHUNK):
-        texts = [text for (text,) in originals[start : start + REDACTION_CHUNK]]
-        with (
-            connection.cursor() as cursor,
-            cursor.copy("copy redacted from stdin") as copy,
-        ):
-            for original, (comment_text, redaction_count) in zip(texts, redact(texts), strict=True):
-                copy.write_row((original, comment_text, redaction_count, text_sha256(comment_text)))
+    with connection.cursor(name="original_texts") as originals:
+        originals.execute("select distinct original_text from carried_comment where not is_redacted")
+        while rows := originals.fetchmany(REDACTION_CHUNK):
+            texts = [text for (text,) in rows]
+            with connection.cursor() as cursor, cursor.copy("copy redacted from stdin") as copy:
+                for original, (comment_text, redaction_count) in zip(texts, redact(texts), strict=True):
+                    copy.write_row((original, comment_text, redaction_count, text_sha256(comment_text)))
     connection.execute("analyze redacted")

@@ -8,7 +8,7 @@ select
     candidate.source_record_ref,
     candidate.response_id,
     candidate.content_sha256,
-    candidate.record_version,
+    coalesce(candidate.record_version, 1) as record_version,
     candidate.is_conflicting_in_delivery,
     case
         when delivery.delivery_state = 'refused' or refusal.is_present or keeping.is_present then 'set_aside'

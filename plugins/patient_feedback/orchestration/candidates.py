@@ -12,7 +12,7 @@ import psycopg
 from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.privacy.pseudonyms import pseudonymise
 from patient_feedback.settings import Settings
-from patient_feedback.sources.dates import resolve_dates
+from patient_feedback.sources.dates import DateFact, resolve_dates
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredRecord
 from patient_feedback.sources.field_mapping import QuestionField
@@ -30,7 +30,7 @@ from patient_feedback.warehouse.connection import connect
 
 STATEMENTS = Path(__file__).parent / "candidates.sql"
 CHUNK_SIZE = 5_000
-"""Records that are in memory at once; of the others only the facts about their dates are."""
+"""Records that are in memory at once; of the others only a few numbers about their dates are."""
 
 CANDIDATE_COLUMNS = {
     "record": CANDIDATE_RECORD_COLUMNS,
@@ -52,21 +52,14 @@ def map_delivery(settings: Settings, source: Source, delivery_id: str) -> int:
         lock_delivery(connection, delivery_id)
         for kind in CANDIDATE_COLUMNS:
             connection.execute(f"delete from landing.candidate_{kind} where delivery_id = %s", (delivery_id,))
-        readings = resolve_dates(
-            (
-                date_fact(record, source)
-                for records in _records(connection, delivery_id)
-                for record in records
-            ),
-            source,
-        )
+        date_of = resolve_dates(partial(_date_facts, connection, source, delivery_id), source)
         for records in _records(connection, delivery_id):
             mapped = [map_record(record, source, pseudonym) for record in records]
             candidates: dict[str, Iterable[tuple]] = {
                 "record": (row.record_row(delivery_id) for row in mapped),
                 # What was published is nobody's response.
                 "response": (
-                    row.response_row(delivery_id, readings[row.record_number])
+                    row.response_row(delivery_id, date_of(row.date_fact))
                     for row in mapped
                     if not source.mapping.figures
                 ),
@@ -98,6 +91,12 @@ def lock_delivery(connection: psycopg.Connection, delivery_id: str) -> None:
 def compare_with_accepted(connection: psycopg.Connection, delivery_id: str) -> None:
     """Mark the candidates that were accepted before; call it just before the gate, delivery by delivery."""
     connection.execute(named_statements(STATEMENTS)["against_accepted"], {"delivery_id": delivery_id})
+
+
+def _date_facts(connection: psycopg.Connection, source: Source, delivery_id: str) -> Iterator[DateFact]:
+    for records in _records(connection, delivery_id):
+        for record in records:
+            yield date_fact(record, source)
 
 
 def _records(connection: psycopg.Connection, delivery_id: str) -> Iterator[list[DeliveredRecord]]:

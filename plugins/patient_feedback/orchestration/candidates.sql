@@ -43,7 +43,16 @@ set
     and (compared.record_rank > 1 or asked_again.record_number is not null)
 from compared
 left join asked_again on compared.record_number = asked_again.record_number
-where record.delivery_id = %(delivery_id)s and record.record_number = compared.record_number
+where
+    record.delivery_id = %(delivery_id)s
+    and record.record_number = compared.record_number
+    -- The others stay as they were written.
+    and (
+        record.record_version is not null
+        or compared.content_rank > 1
+        or compared.record_rank > 1
+        or asked_again.record_number is not null
+    )
 
 -- name: against_accepted
 with compared as (
@@ -81,7 +90,7 @@ with compared as (
 update landing.candidate_record as record
 set
     record_version = case
-        when not compared.is_known then coalesce(record.declared_version, 1)
+        when not compared.is_known then record.declared_version
         when compared.is_same_content then compared.accepted_version
         else coalesce(record.declared_version, compared.accepted_version + 1)
     end,
@@ -97,7 +106,16 @@ set
     and not compared.is_same_content
     and compared.record_state in ('pending', 'set_aside')
 from compared
-where record.delivery_id = %(delivery_id)s and record.record_number = compared.record_number
+where
+    record.delivery_id = %(delivery_id)s
+    and record.record_number = compared.record_number
+    -- What was never accepted is a first version: so acceptance reads a candidate without a version.
+    and (
+        compared.is_known
+        or record.is_already_accepted
+        or record.is_older_than_accepted
+        or record.record_version is distinct from record.declared_version
+    )
 
 -- name: within_response
 with compared as (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import fsspec
+import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
 from patient_feedback.errors import UnreadableFileError
@@ -185,14 +186,16 @@ def _store(settings: Settings, local: IO[bytes], file_sha256: str) -> str:
 
 def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: DeliveredFile) -> int:
     """COPY the records; one that was there before keeps its state until it is decided anew."""
+    held = connection.execute(
+        "select exists (select from landing.record where delivery_id = %s)", (delivery_id,)
+    ).fetchone()
+    if held == (False,):
+        rows = ((delivery_id, *row) for row in _rows(delivered))
+        return _copy(connection, "landing.record (delivery_id, record_number, payload, defects)", rows)
     connection.execute(
         "create temporary table delivered (record_number integer, payload jsonb, defects text[]) on commit drop"
     )
-    received_count = 0
-    with connection.cursor() as cursor, cursor.copy("copy delivered from stdin") as copy:
-        for record in delivered.records:
-            copy.write_row((record.record_number, Jsonb(record.payload), list(record.defects)))
-            received_count += 1
+    received_count = _copy(connection, "delivered", _rows(delivered))
     connection.execute(
         """
         delete from landing.record
@@ -211,3 +214,19 @@ def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: D
     )
     connection.execute("drop table delivered")
     return received_count
+
+
+def _rows(delivered: DeliveredFile) -> Iterator[tuple[Any, ...]]:
+    as_json = msgspec.json.Encoder().encode
+    for record in delivered.records:
+        yield record.record_number, as_json(record.payload).decode(), list(record.defects)
+
+
+def _copy(connection: psycopg.Connection, target: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    """COPY rows into a table; return how many they were."""
+    count = 0
+    with connection.cursor() as cursor, cursor.copy(f"copy {target} from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count

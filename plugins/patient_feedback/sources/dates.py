@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -71,8 +72,8 @@ class _Readings:
 class _Sequence:
     """The unambiguous dates of one service, by sequence number."""
 
-    numbers: list[int]
-    ordinals: list[int]
+    numbers: array[int]
+    ordinals: array[int]
 
     def expected(self, number: int) -> int | None:
         """Return the median day (ordinal) of the nearest numbers, None without any."""
@@ -88,38 +89,80 @@ class _Sequence:
         return statistics.median_low(nearest) if nearest else None
 
 
-def resolve_dates(facts: Iterable[DateFact], source: Source) -> dict[int, DateReading]:
-    """Return the reading of every record's date, by record number.
+def resolve_dates(
+    facts: Callable[[], Iterable[DateFact]], source: Source
+) -> Callable[[DateFact], DateReading]:
+    """Return what reads the date of each record's fact.
 
     Where records of one response bear dates that differ by day and month swapped, all of them get the same
     date: the only valid reading, else the one that the declaration's conflict_rules choose. A lone date that
-    its neighbours in the sequence contradict is kept as read and marked doubtful.
+    its neighbours in the sequence contradict is kept as read and marked doubtful. `facts` gives those of the whole
+    delivery, each time it is called; a few numbers of each are held, and the facts of conflicts.
     """
     field = source.mapping.submitted_on
     if field is None:
-        reading = DateReading(None, None, DateBasis.UNREADABLE, "the declaration maps no date")
-        return {fact.record_number: reading for fact in facts}
-    facts = list(facts)
+        unmapped = DateReading(None, None, DateBasis.UNREADABLE, "the declaration maps no date")
+        return lambda _: unmapped
     read = _reader(field, source.kind)
-    readings = {fact.record_number: read(fact.raw).declared for fact in facts}
-    sequences = _sequences(facts, read)
+    conflicting, sequences = _compared(facts(), read)
 
     def expected(fact: DateFact) -> int | None:
         if fact.sequence_number is None or fact.service_slug not in sequences:
             return None
         return sequences[fact.service_slug].expected(fact.sequence_number)
 
-    if field.sequence is not None:
-        for fact in facts:
-            if _is_doubtful(read(fact.raw), expected(fact)):
-                declared = readings[fact.record_number]
-                note = "far from its neighbours in the sequence, day and month swapped it would be near"
-                note = f"{declared.note}; {note}" if declared.note else note
-                readings[fact.record_number] = replace(declared, is_doubtful=True, note=note)
-    for group in _conflicts(facts, read):
-        chosen = _chosen(group, read, field, expected)
-        readings.update((fact.record_number, reading) for fact, reading in zip(group, chosen, strict=True))
-    return readings
+    chosen: dict[int, DateReading] = {}
+    if conflicting:
+        compared = [fact for fact in facts() if _conflict_key(fact, read(fact.raw)) in conflicting]
+        for group in _conflicts(compared, read):
+            readings = _chosen(group, read, field, expected)
+            chosen.update((fact.record_number, one) for fact, one in zip(group, readings, strict=True))
+
+    def reading(fact: DateFact) -> DateReading:
+        declared = read(fact.raw).declared
+        if fact.record_number in chosen:
+            return chosen[fact.record_number]
+        if field.sequence is None or not _is_doubtful(read(fact.raw), expected(fact)):
+            return declared
+        note = "far from its neighbours in the sequence, day and month swapped it would be near"
+        note = f"{declared.note}; {note}" if declared.note else note
+        return replace(declared, is_doubtful=True, note=note)
+
+    return reading
+
+
+def _compared(
+    facts: Iterable[DateFact], read: Callable[[str | None], _Readings]
+) -> tuple[frozenset[int], dict[str | None, _Sequence]]:
+    """Return the keys under which differing texts may mean one date, and each service's unambiguous dates."""
+    import numpy as np
+
+    keys, texts = array("q"), array("q")
+    days: dict[str | None, tuple[array[int], array[int]]] = {}
+    for fact in facts:
+        readings = read(fact.raw)
+        if fact.response_ref is not None and readings.dates:
+            keys.append(_conflict_key(fact, readings))
+            texts.append(hash(fact.raw))
+        if fact.sequence_number is not None and len(readings.dates) == 1:
+            numbers, ordinals = days.setdefault(fact.service_slug, (array("q"), array("q")))
+            numbers.append(fact.sequence_number)
+            ordinals.append(next(iter(readings.dates)).toordinal())
+    by_key, by_text = np.array(keys, np.int64), np.array(texts, np.int64)
+    order = np.lexsort((by_text, by_key))
+    by_key, by_text = by_key[order], by_text[order]
+    differing = (by_key[1:] == by_key[:-1]) & (by_text[1:] != by_text[:-1])
+    sequences = {}
+    for service, (numbers, ordinals) in days.items():
+        # Of two dates under one number the first counts.
+        distinct, firsts = np.unique(np.array(numbers, np.int64), return_index=True)
+        taken = np.array(ordinals, np.int64)[firsts]
+        sequences[service] = _Sequence(array("q", distinct.tobytes()), array("q", taken.tobytes()))
+    return frozenset(by_key[1:][differing].tolist()), sequences
+
+
+def _conflict_key(fact: DateFact, readings: _Readings) -> int:
+    return hash((fact.response_ref, readings.dates))
 
 
 def _reader(field: SubmittedField, kind: SourceKind) -> Callable[[str | None], _Readings]:
@@ -167,22 +210,6 @@ def _swapped_format(form: str) -> str | None:
     if "%d" not in form or "%m" not in form:
         return None
     return form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
-
-
-def _sequences(
-    facts: Sequence[DateFact], read: Callable[[str | None], _Readings]
-) -> dict[str | None, _Sequence]:
-    days: dict[str | None, dict[int, int]] = {}
-    for fact in facts:
-        dates = read(fact.raw).dates
-        if fact.sequence_number is not None and len(dates) == 1:
-            days.setdefault(fact.service_slug, {}).setdefault(
-                fact.sequence_number, next(iter(dates)).toordinal()
-            )
-    return {
-        service: _Sequence(sorted(by_number), [by_number[number] for number in sorted(by_number)])
-        for service, by_number in days.items()
-    }
 
 
 def _is_doubtful(readings: _Readings, expected: int | None) -> bool:

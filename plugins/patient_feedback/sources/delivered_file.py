@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from patient_feedback.sources.columns import declared_spellings
@@ -55,10 +56,7 @@ class Header:
     """The columns of a table: the name to keep each under, None for one that is not kept."""
 
     names: tuple[str | None, ...]
-
-    @property
-    def kept_names(self) -> tuple[str, ...]:
-        return tuple(name for name in self.names if name is not None)
+    kept_names: tuple[str, ...]
 
     @classmethod
     def of(cls, delivered: Sequence[str], source: Source) -> Header:
@@ -74,16 +72,13 @@ class Header:
                 name = f"{name} ({repeat})"
             taken.add(name)
             names.append(None if source.ignores(name) else name)
-        return cls(tuple(names))
+        return cls(tuple(names), tuple(name for name in names if name is not None))
 
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
         width, defects = len(self.names), []
-        payload = {
-            name: cells[index] if index < len(cells) else None
-            for index, name in enumerate(self.names)
-            if name is not None
-        }
+        values = zip(self.names, chain(cells, repeat(None)), strict=False)
+        payload = {name: value for name, value in values if name is not None}
         if any(cell is not None and cell.strip() for cell in cells[width:]):
             payload[SURPLUS_KEY] = list(cells[width:])
             defects.append(Defect.TOO_MANY_COLUMNS)

@@ -34,6 +34,7 @@ from patient_feedback.sources.questionnaire_response import (
     raw_record,
 )
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
+from patient_feedback.sources.token_grant import fhir_access
 
 __all__ = ["IDENTIFIERS", "extract", "payload"]
 
@@ -53,11 +54,8 @@ _log = logging.getLogger(__name__)
 
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
     """Yield each file of an export as a piece, and at last what was deleted, with the cursor."""
-    headers = {
-        "Authorization": f"Bearer {request.connection.secret()}",
-        "Accept": "application/fhir+json",
-    }
-    with SourceClient(request, headers) as client:
+    headers, grant = fhir_access(request.connection)
+    with SourceClient(request, headers, grant=grant) as client:
         job = _started(client, request)
         try:
             yield from _pieces(client, request, _manifest(client, request, job))

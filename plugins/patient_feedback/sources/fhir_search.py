@@ -21,6 +21,7 @@ from patient_feedback.sources.questionnaire_response import (
     payload,
     raw_record,
 )
+from patient_feedback.sources.token_grant import fhir_access
 
 __all__ = ["IDENTIFIERS", "extract", "payload"]
 
@@ -71,14 +72,11 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
 
 
 def _responses(request: ExtractionRequest, found: Extract, seen: _Seen) -> Iterator[RawRecord]:
-    headers = {
-        "Authorization": f"Bearer {request.connection.secret()}",
-        "Accept": "application/fhir+json",
-    }
+    headers, grant = fhir_access(request.connection)
     asked = request.source.request
     search = [("questionnaire", asked.questionnaire or ""), ("status", WANTED_STATUS)]
     changed = [*search, *(("_lastUpdated", bound) for bound in _bounds(request))]
-    with SourceClient(request, headers, refusal=_refusal) as client:
+    with SourceClient(request, headers, grant=grant, refusal=_refusal) as client:
         count_before = _count(client, changed)
         for resource in _wanted(_pages(client, request, changed), request):
             if record := seen.take(resource, request):

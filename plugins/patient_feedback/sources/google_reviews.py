@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.token_grant import refresh_token_grant
 
 # A reply is the organisation's and often greets the reviewer by name.
 IDENTIFIERS = (
@@ -70,7 +70,8 @@ def _reviews(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]:
     shown: set[tuple[str, str]] = set()
     before: set[str] | None = None
     is_whole = False
-    with SourceClient(request, refusal=_refusal) as client:
+    grant = refresh_token_grant(request.connection)
+    with SourceClient(request, grant=grant, refusal=_refusal) as client:
         location = _Location(client, request)
         for _ in range(LISTINGS):
             listing = _Listing(uncounted)
@@ -135,64 +136,19 @@ def _listed(location: _Location, listing: _Listing, begin: datetime | None) -> I
 
 
 class _Location:
-    """Gives a location's pages, with an access token that is fetched again where it ran out."""
+    """Gives a location's pages."""
 
     def __init__(self, client: SourceClient, request: ExtractionRequest) -> None:
         self._client = client
-        self._request = request
+        self._page_size = str(min(request.source.request.page_size, LARGEST_PAGE))
         self._address = f"{request.source.request.place}/reviews"
-        self._access_token = ""
 
     def page(self, page_token: str | None) -> Mapping[str, Any]:
-        params = {
-            "pageSize": str(min(self._request.source.request.page_size, LARGEST_PAGE)),
-            "orderBy": "updateTime desc",
-        }
+        params = {"pageSize": self._page_size, "orderBy": "updateTime desc"}
         if page_token:
             params["pageToken"] = page_token
-        if self._access_token:
-            try:
-                return self._asked(params)
-            except SourceAnswerError as error:
-                if error.status != 401:
-                    raise
-        self._access_token = self._fresh_token()
-        return self._asked(params)
-
-    def _asked(self, params: dict[str, str]) -> Mapping[str, Any]:
-        headers = {"Authorization": f"Bearer {self._access_token}"}
-        answer: Mapping[str, Any] = self._client.get_json(self._address, params, headers=headers)
+        answer: Mapping[str, Any] = self._client.get_json(self._address, params)
         return answer
-
-    def _fresh_token(self) -> str:
-        connection = self._request.connection
-        extra = {name: str(connection.extra.get(name) or "") for name in ("refresh_token", "token_url")}
-        missing = [f"'{name}' in its extra" for name, value in extra.items() if not value]
-        missing += [] if connection.login else ["a login (the client's id)"]
-        if missing:
-            raise FeedbackError(
-                f"The Airflow connection '{connection.name}' lacks {' and '.join(missing)}: put it there."
-            )
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": extra["refresh_token"],
-            "client_id": connection.login,
-            "client_secret": connection.secret(),
-        }
-        try:
-            answer = self._client.send_json("POST", extra["token_url"], data=form, has_auth=False)
-        except SourceAnswerError as error:
-            raise FeedbackError(
-                f"The token service of the source '{self._request.source.slug}' refuses the Airflow connection "
-                f"'{connection.name}' ({error.status}): renew its refresh_token, or mend its login, password and token_url."
-            ) from None
-        token = answer.get("access_token")
-        if not token:
-            raise FeedbackError(
-                f"The token service of the source '{self._request.source.slug}' gives no access_token: check token_url "
-                f"in the extra of the Airflow connection '{connection.name}'."
-            )
-        return str(token)
 
 
 def payload(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
 from patient_feedback.errors import UnreadableFileError
@@ -127,7 +128,8 @@ def facility_number(delivered: Any) -> tuple[str | None, tuple[str, ...]]:
     return mended, (Defect.LOST_LEADING_ZERO,) if mended != text else ()
 
 
-def _day(delivered: Any) -> str | None:
+@lru_cache(maxsize=1_024)
+def _day(delivered: str | None) -> str | None:
     """Return a day as ISO text; what is no day stays as it is."""
     text = (delivered or "").strip()
     for form in _DATES:

@@ -22,6 +22,7 @@ from tenacity import (
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources.extraction import ExtractionRequest
+from patient_feedback.sources.token_grant import TokenGrant
 
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 120.0
@@ -50,8 +51,9 @@ class SourceClient:
     """A client of one system; use it as a context manager.
 
     `refusal` reads a JSON answer and returns what is wrong with it where a system says an error with status
-    200. `reset_seconds` reads from an answer that says "later" how long to wait, where a system says it otherwise than
-    by Retry-After. Raises PlaceUnavailableError where tries run out, and FeedbackError where another try is no use.
+    200. With a `grant` each request bears an access token, which is fetched again where it ran out. `reset_seconds`
+    reads from an answer that says "later" how long to wait, where a system says it otherwise than by Retry-After.
+    Raises PlaceUnavailableError where tries run out, and FeedbackError where another try is no use.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class SourceClient:
         request: ExtractionRequest,
         headers: Mapping[str, str] | None = None,
         *,
+        grant: TokenGrant | None = None,
         requests_per_second: float | None = None,
         refusal: Callable[[Any], str | None] = lambda _: None,
         reset_seconds: Callable[[httpx.Response], float | None] = lambda _: None,
@@ -72,6 +75,7 @@ class SourceClient:
             raise FeedbackError(
                 f"The Airflow connection '{request.connection.name}' has no host: put the system's address there."
             )
+        self._grant, self._access_token = grant, ""
         self._refusal = refusal
         self._reset_seconds = reset_seconds
         timeout = request.source.request.timeout_seconds
@@ -113,6 +117,46 @@ class SourceClient:
     ) -> Any:
         url = urljoin(self._base, address)
         self._refuse_stranger(url, has_auth)
+        client = self._client if has_auth else self._keyless
+        if not has_auth or self._grant is None:
+            return self._retried(once, client, method, url, **options)
+        if self._access_token:
+            try:
+                return self._retried(once, client, method, url, **self._with_token(options))
+            except SourceAnswerError as error:
+                if error.status != 401:
+                    raise
+        self._access_token = self._fresh_token(self._grant)
+        return self._retried(once, client, method, url, **self._with_token(options))
+
+    def _with_token(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {self._access_token}"}
+        return {**options, "headers": headers}
+
+    def _fresh_token(self, grant: TokenGrant) -> str:
+        service = f"The token service of the source '{self._source.slug}'"
+        try:
+            answer = self._retried(self._ask_token_once, self._keyless, "POST", grant.token_url, grant=grant)
+        except SourceAnswerError as error:
+            raise FeedbackError(
+                f"{service} refuses the Airflow connection '{self._connection.name}' ({error.status}): mend or renew its "
+                f"{grant.needed}."
+            ) from None
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not token:
+            raise FeedbackError(
+                f"{service} gives no access_token: check token_url in the extra of the Airflow connection "
+                f"'{self._connection.name}'."
+            )
+        return str(token)
+
+    def _ask_token_once(self, client: httpx.Client, method: str, url: str, *, grant: TokenGrant) -> Any:
+        # A form of its own for each try: what is signed counts once.
+        return _json_of(self._send_once(client, method, url, data=grant.form()))
+
+    def _retried(
+        self, once: Callable[..., Any], client: httpx.Client, method: str, url: str, **options: Any
+    ) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_TryAgainError),
             stop=stop_after_attempt(ATTEMPTS),
@@ -120,7 +164,6 @@ class SourceClient:
             sleep=wait_seconds,
             reraise=True,
         )
-        client = self._client if has_auth else self._keyless
         try:
             return retrying(once, client, method, url, **options)
         except _TryAgainError as error:
@@ -131,11 +174,7 @@ class SourceClient:
             ) from None
 
     def _send_json_once(self, client: httpx.Client, method: str, url: str, **options: Any) -> Any:
-        answer = self._send_once(client, method, url, **options)
-        try:
-            content = json.loads(answer.text)
-        except ValueError:
-            raise _TryAgainError("sends broken JSON") from None
+        content = _json_of(self._send_once(client, method, url, **options))
         if wrong := self._refusal(content):
             raise _TryAgainError(wrong)
         return content
@@ -195,6 +234,13 @@ class SourceAnswerError(FeedbackError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+def _json_of(answer: httpx.Response) -> Any:
+    try:
+        return json.loads(answer.text)
+    except ValueError:
+        raise _TryAgainError("sends broken JSON") from None
 
 
 def _write(answer: httpx.Response, target: IO[bytes]) -> None:

@@ -10,6 +10,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from patient_feedback.contract import (
@@ -93,6 +94,8 @@ _FORMULA_START = re.compile(
     r"[\t\r ]*(?:=[\w+\-\"@]|=\(+\w|@\w+\(|[+\-](?!\s)(?:[^\s(|!]*\w\(|[^\s|]*\||[^\s!]*![A-Z$]))"
 )
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
+_METADATA = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 _YES_NO = {
     "yes": True,
     "y": True,
@@ -158,7 +161,7 @@ class MappedRecord:
             self.has_untidy_space, self.has_formula_error, list(self.unmapped_fields),
             known("language_code"), known("age_band"), known("sex"), known("ethnic_group"),
             known("deprivation_quintile"), known("preferred_language"), known("has_disability"),
-            json.dumps(self.metadata, ensure_ascii=False, sort_keys=True),
+            _METADATA(self.metadata),
         )  # fmt: skip
 
     def answer_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
@@ -179,7 +182,7 @@ class MappedRecord:
             )  # fmt: skip
 
     def figure_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
-        metadata = json.dumps(self.metadata, ensure_ascii=False, sort_keys=True)
+        metadata = _METADATA(self.metadata)
         for figure in self.figures:
             reference = self.source_record_ref
             yield (
@@ -387,12 +390,7 @@ class _Row:
 
     def _day(self, declared: PeriodDay) -> date | None:
         text = self.name(declared.column)
-        for form in declared.formats if text else ():
-            try:
-                return datetime.strptime(text or "", form).date()  # noqa: DTZ007 (a day has no time zone)
-            except ValueError:
-                continue
-        return None
+        return _day(text, tuple(declared.formats)) if text else None
 
     def figures(self, declared: list[FigureField]) -> Iterator[Figure]:
         taken: set[str] = set()
@@ -527,8 +525,7 @@ def _content_sha256(record: DeliveredRecord, source: Source) -> str:
         if record.payload.get(WITHDRAWN_KEY):
             # Else the withdrawal of a record without answers would be taken for the record again.
             content[WITHDRAWN_KEY] = "true"
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL(content).encode()).hexdigest()
 
 
 def _text(value: Any, separator: str = "; ") -> str | None:
@@ -566,6 +563,16 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+@lru_cache(maxsize=1_024)
+def _day(text: str, formats: tuple[str, ...]) -> date | None:
+    for form in formats:
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 (a day has no time zone)
+        except ValueError:
+            continue
+    return None
 
 
 def _published_number(text: str, unit: FigureUnit | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from patient_feedback.contract import stable_id
 
@@ -27,6 +28,7 @@ def has_untidy_space(text: str) -> bool:
     return _UNTIDY.search(text.strip(" ")) is not None
 
 
+@lru_cache(maxsize=16_384)
 def slug_of(text: str) -> str:
     """Return a slug of at most 48 characters: lower case, ASCII, underscores.
 

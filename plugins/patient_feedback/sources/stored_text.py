@@ -77,6 +77,10 @@ class DecodedText:
                 )
             yield line
 
+    def is_plain(self, text: str) -> bool:
+        """Tell whether `mend` would leave the text as it is."""
+        return text.isascii() and _NUL not in text
+
     def mend(self, value: Any, defects: set[str]) -> Any:
         """Return the value fit for jsonb, at any depth; add to `defects` what had to be replaced."""
         if isinstance(value, str):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from make_samples import make_samples
 from sample_sources.bank import Bank, load_bank
 from sample_sources.planting import CHECK_OF_DEFECT
 
-from patient_feedback.sources.dates import DateReading, resolve_dates
+from patient_feedback.sources.dates import DateFact, DateReading, resolve_dates
 from patient_feedback.sources.declaration import Source, load_sources
 from patient_feedback.sources.mapping import MappedRecord, map_record
 from patient_feedback.sources.reading import read_records
@@ -52,9 +54,14 @@ def deliveries(project_dir: Path) -> list[Delivered]:
                 records = tuple(
                     map_record(record, source, lambda ref: f"key of {ref}") for record in delivered.records
                 )
-            dates = resolve_dates([record.date_fact for record in records], source)
+            date_of = resolve_dates(partial(_date_facts, records), source)
+            dates = {record.record_number: date_of(record.date_fact) for record in records}
             found.append(Delivered(source, path.name, delivered.is_declared_encoding, records, dates))
     return found
+
+
+def _date_facts(records: Iterable[MappedRecord]) -> list[DateFact]:
+    return [record.date_fact for record in records]
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,8 @@ def delivery(project_dir: Path) -> Delivery:
     with open_file(found) as stream:
         file = read_records(stream, source)
         rows = [map_record(record, source, str) for record in file.records]
-    return Delivery(source, file, rows, resolve_dates((row.date_fact for row in rows), source))
+    date_of = resolve_dates(lambda: (row.date_fact for row in rows), source)
+    return Delivery(source, file, rows, {row.record_number: date_of(row.date_fact) for row in rows})
 
 
 def test_every_comment_and_response_is_there(delivery: Delivery) -> None:

@@ -20,9 +20,8 @@ def resolved(
     declare: Any, facts: list[DateFact], kind: str = "csv_file", **submitted: Any
 ) -> list[DateReading]:
     submitted_on = {"column": "date", "formats": BOTH} | submitted
-    readings = resolve_dates(facts, declare({"submitted_on": submitted_on}, kind=kind))
-    assert set(readings) == {fact.record_number for fact in facts}
-    return [readings[fact.record_number] for fact in facts]
+    reading = resolve_dates(lambda: facts, declare({"submitted_on": submitted_on}, kind=kind))
+    return [reading(fact) for fact in facts]
 
 
 def response(*raws: str, ref: str = "r", number: int | None = None, start: int = 1) -> list[DateFact]:
@@ -168,7 +167,8 @@ def test_same_dates_of_different_responses_are_no_conflict(declare: Any) -> None
 
 
 def test_source_without_dates_says_so(declare: Any) -> None:
-    reading = resolve_dates(lone("03/10/2021"), declare())[1]
+    [fact] = lone("03/10/2021")
+    reading = resolve_dates(lambda: [fact], declare())(fact)
     assert (reading.submitted_on, reading.note) == (None, "the declaration maps no date")
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.language.figures import Value
+from benchmarks.figures import Value
 
 DIGITS = 4
 PARTS_FOLDER = "parts"
@@ -113,13 +113,13 @@ def write_part(folder: Path, part: str, result: PartResult, run: Mapping[str, An
     _write(folder / PARTS_FOLDER / f"{part}.json", content)
 
 
-def write_results(folder: Path, parts: Sequence[str]) -> list[dict[str, Any]]:
-    """Join the parts measured so far into `language.json` and `language.md`; return the figures."""
+def write_results(folder: Path, subject: str, title: str, parts: Sequence[str]) -> list[dict[str, Any]]:
+    """Join the parts measured so far into SUBJECT.json and SUBJECT.md; return the figures."""
     paths = [folder / PARTS_FOLDER / f"{part}.json" for part in parts]
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
     figures = [{**row, "run": _run_line(part["run"])} for part in found for row in part["rows"]]
-    _write(folder / "language.json", figures)
-    (folder / "language.md").write_text(_markdown(found), encoding="utf-8")
+    _write(folder / f"{subject}.json", figures)
+    (folder / f"{subject}.md").write_text(_markdown(subject, title, found), encoding="utf-8")
     return figures
 
 
@@ -140,13 +140,13 @@ def _run_line(run: Mapping[str, Any]) -> str:
     )
 
 
-def _markdown(parts: Sequence[Mapping[str, Any]]) -> str:
+def _markdown(subject: str, title: str, parts: Sequence[Mapping[str, Any]]) -> str:
     lines = [
-        "# The language part against its peers",
+        f"# {title}",
         "",
-        "Written by `make bench-language` (see [benchmarks/README.md](../README.md)); the same figures for programs",
-        "are in [language.json](language.json). Ours and the peers were measured in the same run, on the same",
-        "comments, and no text stands on both sides of a split. Brackets hold intervals; the last column says of what.",
+        f"Written by `make bench-{subject}` (see [benchmarks/README.md](../README.md)); the same figures for programs",
+        f"are in [{subject}.json]({subject}.json). Ours and the peers were measured in the same run, on the same data.",
+        "Brackets hold intervals; the last column says of what.",
         "",
     ]
     for part in parts:

@@ -1,0 +1,1 @@
+"""How fast feedback comes into the warehouse, and in how much memory."""
