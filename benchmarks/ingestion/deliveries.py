@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import random
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
+from emulators.sample_feedback import sample_feedback
 
-from patient_feedback.settings import SOURCE_TREE
 from patient_feedback.sources.declaration import Source, load_sources
 
 GENERATED = "generated"
@@ -20,6 +19,8 @@ HEADER = ("response", "person", "date", "trust", "ward", "rating", "question", "
 TRUSTS, WARDS = ("North Trust", "South Trust", "East Trust"), tuple(f"Ward {number}" for number in range(40))
 QUESTIONS = ("What was good?", "What could be better?")
 FIRST_DAY = date(2024, 1, 1)
+COMMENTS = ("fft_access", "fft_decisions", "fft_people", "fft_place", "survey_en")
+"""Of samples/bank."""
 MAPPING = {
     "record_ref": "response",
     "respondent_ref": "person",
@@ -54,7 +55,7 @@ def hcahps_file() -> Path | None:
 def generated_feedback(path: Path, count: int) -> Path:
     """Write `count` responses with a rating and a comment each, the same ones every time; nearly all comments differ."""
     drawn = random.Random(count)
-    comments = list(_sample_comments())
+    comments = [said.text for said in sample_feedback(*COMMENTS)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
@@ -80,10 +81,3 @@ def declared(folder: Path, slug: str, kind: str, path: Path) -> Source:
     declaration = folder / f"{slug}.yml"
     declaration.write_text(yaml.safe_dump({"sources": [source]}), encoding="utf-8")
     return load_sources(declaration)[0]
-
-
-def _sample_comments() -> Iterator[str]:
-    for bank in sorted((SOURCE_TREE / "samples" / "bank").glob("*.yml")):
-        for group in yaml.safe_load(bank.read_text(encoding="utf-8")):
-            for comment in group["comments"]:
-                yield comment if isinstance(comment, str) else comment["text"]

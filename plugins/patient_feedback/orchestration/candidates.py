@@ -7,7 +7,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 import psycopg
+from psycopg.types.json import set_json_loads
 
 from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.privacy.pseudonyms import pseudonymise
@@ -101,6 +103,8 @@ def _date_facts(connection: psycopg.Connection, source: Source, delivery_id: str
 
 def _records(connection: psycopg.Connection, delivery_id: str) -> Iterator[list[DeliveredRecord]]:
     """Stream the delivery's records in order, a chunk at a time."""
+    # The payloads of a delivery are most of what is read here.
+    set_json_loads(msgspec.json.decode, connection)
     with connection.cursor(name="delivered_records") as cursor:
         cursor.execute(
             """

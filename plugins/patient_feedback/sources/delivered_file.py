@@ -79,7 +79,7 @@ class Header:
         width, defects = len(self.names), []
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}
-        if any(cell is not None and cell.strip() for cell in cells[width:]):
+        if len(cells) > width and any(cell is not None and cell.strip() for cell in cells[width:]):
             payload[SURPLUS_KEY] = list(cells[width:])
             defects.append(Defect.TOO_MANY_COLUMNS)
         elif len(cells) < width:

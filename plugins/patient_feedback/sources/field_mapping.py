@@ -328,6 +328,10 @@ class Attributes(Declared):
     language_code: LanguageField | None = None
     """The language of the comments, where the source says it."""
 
+    @cached_property
+    def declared(self) -> dict[str, AttributeField]:
+        return {name: attribute for name, attribute in self if attribute is not None}
+
 
 class PeriodDay(Declared):
     """A day at which a period begins or ends."""

@@ -10,10 +10,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources import csv_file
@@ -102,24 +101,37 @@ def _record(record: DeliveredRecord, names: Mapping[str, str | None]) -> Deliver
     if Defect.UNREADABLE_LINE in record.defects:
         return record
     # What stands beside the columns (surplus values) keeps its name.
-    kept = {name: value for key, value in record.payload.items() if (name := names.get(key, key))}
-    ccn, defects = facility_number(kept.get("facility_id"))
-    measure = (kept.get("measure_id") or "").strip()
-    column, unit = next(
-        (said for suffix, said in _SAID_BY_SUFFIX.items() if measure.upper().endswith(suffix)),
-        ("answer_percent", "percent"),
-    )
-    first, last = _day(kept.get("start_date")), _day(kept.get("end_date"))
+    delivered = {name: value for key, value in record.payload.items() if (name := names.get(key, key))}
+    ccn, defects = facility_number(delivered.get("facility_id"))
+    measure = (delivered.get("measure_id") or "").strip()
+    column, unit = _column_and_unit(measure)
+    first, last = _day(delivered.get("start_date")), _day(delivered.get("end_date"))
     # Some editions have one column for everything.
-    value = kept.get(column, kept.get("answer_percent"))
-    kept = {name: text for name, text in kept.items() if name not in _VALUES}
-    kept |= {"facility_id": ccn, "start_date": first, "end_date": last, "value": value, "unit": unit}
-    parts = (ccn, measure, last)
-    kept["figure_ref"] = "|".join(cast(tuple[str, ...], parts)) if all(parts) else None
-    return replace(record, payload=kept, defects=(*record.defects, *defects))
+    value = delivered.get(column, delivered.get("answer_percent"))
+    for name in _VALUES:
+        delivered.pop(name, None)
+    delivered.update(
+        facility_id=ccn,
+        start_date=first,
+        end_date=last,
+        value=value,
+        unit=unit,
+        figure_ref=f"{ccn}|{measure}|{last}" if ccn and measure and last else None,
+    )
+    return DeliveredRecord(record.record_number, delivered, (*record.defects, *defects))
 
 
-def facility_number(delivered: Any) -> tuple[str | None, tuple[str, ...]]:
+@lru_cache(maxsize=1_024)
+def _column_and_unit(measure: str) -> tuple[str, str]:
+    """Return the column that holds a measure's number, and what it counts."""
+    for suffix, said in _SAID_BY_SUFFIX.items():
+        if measure.upper().endswith(suffix):
+            return said
+    return "answer_percent", "percent"
+
+
+@lru_cache(maxsize=16_384)
+def facility_number(delivered: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Return a hospital's certification number with the zero that a spreadsheet took, and what was wrong with it."""
     text = (delivered or "").strip().upper()
     mended = text.zfill(CCN_LENGTH) if len(text) == CCN_LENGTH - 1 else text

@@ -96,6 +96,7 @@ _FORMULA_START = re.compile(
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
 _METADATA = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+_UNITS = {str(unit): unit for unit in FigureUnit}
 _YES_NO = {
     "yes": True,
     "y": True,
@@ -161,7 +162,7 @@ class MappedRecord:
             self.has_untidy_space, self.has_formula_error, list(self.unmapped_fields),
             known("language_code"), known("age_band"), known("sex"), known("ethnic_group"),
             known("deprivation_quintile"), known("preferred_language"), known("has_disability"),
-            _METADATA(self.metadata),
+            _METADATA(self.metadata) if self.metadata else "{}",
         )  # fmt: skip
 
     def answer_rows(self, delivery_id: str) -> Iterator[tuple[Any, ...]]:
@@ -231,7 +232,9 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
         site=row.place("site", mapping.site),
         service=service,
         channel_slug=row.channel(mapping.channel),
-        attributes={name: row.attribute(name, attribute) for name, attribute in _attributes(source)},
+        attributes={
+            name: row.attribute(name, attribute) for name, attribute in mapping.attributes.declared.items()
+        },
         metadata={
             name: value
             for name, column in mapping.metadata.items()
@@ -273,7 +276,8 @@ class _Row:
 
     def text(self, column: str) -> str | None:
         """Return the column's text, None where it is empty or a spreadsheet's error."""
-        text = _text(self._payload.get(column))
+        value = self._payload.get(column)
+        text = value if isinstance(value, str) else _text(value)
         if text is None or not text.strip():
             return None
         if text.startswith("#") and text.strip().lower() in FORMULA_ERRORS:
@@ -406,8 +410,7 @@ class _Row:
     def _figure(self, declared: FigureField) -> Figure:
         named = self.name(declared.measure_column) if declared.measure_column else None
         measure = declared.measure or (slug_of(named) if named else UNNAMED_MEASURE)
-        unit_text = declared.unit or loose_key(self.name(declared.unit_column or "") or "")
-        unit = FigureUnit(unit_text) if unit_text in set(FigureUnit) else None
+        unit = declared.unit or _UNITS.get(loose_key(self.name(declared.unit_column or "") or ""))
         text = _text(self._payload.get(declared.column)) or ""
         key, number = loose_key(text), _published_number(text, unit)
         if not key or key in declared.missing_keys:
@@ -507,12 +510,6 @@ class _Row:
         )
 
 
-def _attributes(source: Source) -> Iterator[tuple[str, AttributeField]]:
-    for name, attribute in source.mapping.attributes:
-        if attribute is not None:
-            yield name, attribute
-
-
 def _content_sha256(record: DeliveredRecord, source: Source) -> str:
     """Hash what was delivered in the mapped columns: a new column that nobody reads makes no new content."""
     if isinstance(kept := record.payload.get(CONTENT_SHA256_KEY), str):
@@ -520,8 +517,11 @@ def _content_sha256(record: DeliveredRecord, source: Source) -> str:
     if Defect.UNREADABLE_LINE in record.defects:
         content = dict(record.payload)
     else:
-        texts = ((column, _text(record.payload.get(column))) for column in source.mapping.columns)
-        content = {column: text for column, text in texts if text}
+        content = {}
+        for column in source.mapping.columns:
+            value = record.payload.get(column)
+            if text := value if isinstance(value, str) else _text(value):
+                content[column] = text
         if record.payload.get(WITHDRAWN_KEY):
             # Else the withdrawal of a record without answers would be taken for the record again.
             content[WITHDRAWN_KEY] = "true"
