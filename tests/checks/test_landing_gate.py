@@ -375,3 +375,26 @@ def test_results_of_a_defective_delivery_hold_no_delivered_text(
     seen = " ".join([text for (text,) in trail] + [repr(one) for one in defective_outcomes.values()])
     for secret in (planted_text, "A. Patient", "last week", "sincere"):
         assert secret not in seen
+
+
+def test_library_is_given_no_row_of_a_batch(shared_warehouse, land, execute):
+    """Else a delivery of millions, comments included, would lie in memory."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    land(shared_warehouse, "large", 40)
+    execute(
+        shared_warehouse, "update landing.record set defects = array['nul_byte'] where delivery_id = 'large'"
+    )
+    row_counts: list[int] = []
+
+    def note(connection, cursor, *_):
+        row_counts.append(cursor.rowcount)
+
+    event.listen(Engine, "after_cursor_execute", note)
+    try:
+        outcomes = run_gate(shared_warehouse, "landing", GateSubject("large"), "run")
+    finally:
+        event.remove(Engine, "after_cursor_execute", note)
+    assert {one.check_id: one.unexpected_count for one in outcomes}["FB-LND-025"] == 40
+    assert max(row_counts) < 40
