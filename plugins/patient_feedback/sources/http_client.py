@@ -220,11 +220,19 @@ class SourceClient:
         return answer
 
     def _refuse_stranger(self, url: str, has_auth: bool) -> None:
-        """A link in an answer must not carry the key to another host."""
-        if has_auth and urlsplit(url)[:2] != urlsplit(self._base)[:2]:
+        """A link in an answer must not carry the key to another host, nor lead to one that nobody named."""
+        if urlsplit(url)[:2] == urlsplit(self._base)[:2]:
+            return
+        elsewhere = (
+            f"The source '{self._source.slug}' points to {_shown(url)}, which is not where its connection "
+        )
+        if has_auth:
+            raise FeedbackError(f"{elsewhere}'{self._connection.name}' leads: the key is not sent there.")
+        named = self._connection.extra.get("file_hosts") or ()
+        if _shown_host(url) not in ([named] if isinstance(named, str) else named):
             raise FeedbackError(
-                f"The source '{self._source.slug}' points to {_shown(url)}, which is not where its connection "
-                f"'{self._connection.name}' leads: the key is not sent there."
+                f"{elsewhere}'{self._connection.name}' leads. If its files lie there, name the host in the connection's "
+                f'extra: {{"file_hosts": ["{_shown_host(url)}"]}}.'
             )
 
 
@@ -275,4 +283,9 @@ def retry_after_seconds(answer: httpx.Response) -> float | None:
 def _shown(url: str) -> str:
     """Return an address without user, query and fragment, where secrets stand."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"{parts.scheme}://{_shown_host(url)}{parts.path}"
+
+
+def _shown_host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}{f':{parts.port}' if parts.port else ''}"

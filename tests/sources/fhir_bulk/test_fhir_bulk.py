@@ -7,6 +7,7 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -246,9 +247,16 @@ def test_token_goes_to_files_only_where_they_want_it(
     assert given == ({f"Bearer {KEY}"} if requires_token else {None})
 
 
-def test_files_of_another_host_are_read_without_the_token(channel: Channel, forms: FhirServer) -> None:
+def test_files_of_another_host_are_read_without_the_token_where_it_is_named(
+    channel: Channel, forms: FhirServer
+) -> None:
     with forms.file_store() as store:
         forms.requires_token, forms.files_at = False, store.url
+        with pytest.raises(FeedbackError, match=rf'"file_hosts": \["127.0.0.1:{store.port}"\]'):
+            channel.run()
+        assert store.requests == []
+        named = {"file_hosts": [f"127.0.0.1:{store.port}"]}
+        channel.connection = replace(channel.connection, extra=named)
         channel.run()
     assert channel.said("said") == truth(forms)
     assert len(store.requests) == 3
