@@ -15,6 +15,18 @@ select
         -- Whoever releases it: without a reference there is nothing to keep it under.
         when candidate.source_record_ref is null or (candidate.response_id is null and not %(has_figures)s)
             then 'set_aside'
+        -- Nor a figure about nobody, or of no period.
+        when exists (
+            select from landing.candidate_figure as figure
+            where
+                figure.delivery_id = record.delivery_id
+                and figure.record_number = record.record_number
+                and (
+                    figure.organisation_slug is null
+                    or figure.period_first_on is null
+                    or figure.period_last_on is null
+                )
+        ) then 'set_aside'
         when candidate.is_repeated_in_delivery or candidate.is_already_accepted then 'duplicate'
         when candidate.is_withdrawn then 'withdrawn'
         else 'accepted'
@@ -587,7 +599,12 @@ select
     candidate.period_last_on,
     case when kept_back.is_present then null else candidate.value_number end,
     candidate.unit,
-    case when kept_back.is_present then 'not_available' else candidate.figure_state end,
+    case
+        -- A text in place of a number that a person waives is still no number.
+        when kept_back.is_present or (candidate.figure_state = 'published' and candidate.value_number is null)
+            then 'not_available'
+        else candidate.figure_state
+    end,
     kept_back.is_present,
     candidate.respondent_count,
     candidate.respondent_band,

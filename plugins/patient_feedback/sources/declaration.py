@@ -96,6 +96,8 @@ class Format(Declared):
     sheet: str | None = None
     """xlsx_file, nhs_fft_file: the sheet's name. Left out: the first sheet; of a monthly workbook the first that
     holds figures."""
+    setting: Annotated[str, Field(min_length=1)] | None = None
+    """nhs_fft_file: whose test it is, such as Inpatient, where the workbook does not say it."""
     header_row: Annotated[int, Field(ge=1)] = 1
     """csv_file, xlsx_file: the line that holds the column names, counted from 1."""
     patient_roles: Annotated[list[str], Field(min_length=1)] = ["patient", "caller", "carer"]
@@ -247,6 +249,7 @@ class Source(Declared):
             ),
             "delimiter": (SourceKind.CSV_FILE, SourceKind.HCAHPS_FILE),
             "sheet": (SourceKind.XLSX_FILE, SourceKind.NHS_FFT_FILE),
+            "setting": (SourceKind.NHS_FFT_FILE,),
             "header_row": (SourceKind.CSV_FILE, SourceKind.XLSX_FILE),
             "patient_roles": (SourceKind.TRANSCRIPT_FILE,),
         }

@@ -6,10 +6,12 @@ predecessors, whatever their case and punctuation.
 
 from __future__ import annotations
 
+import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import BinaryIO, cast
@@ -59,11 +61,15 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     The columns `value` and `unit` say what the measure's own column holds, `figure_ref` names the record. Raises
     UnreadableFileError where there is no line of column names, or for an archive that is damaged or holds several files.
     """
-    file = csv_file.read_records(_table(stream), source)
+    with _explained():
+        # The first bytes of a small file are all of it: damage shows here too.
+        file = csv_file.read_records(_table(stream), source)
     names = {name: _column(name) for name in file.column_names}
-    kept = [name for name in names.values() if name and name not in _VALUES]
-    file.column_names = (*kept, "value", "unit", "figure_ref")
-    file.records = _until_damage(_record(record, names) for record in file.records)
+    delivered = [name for name in names.values() if name]
+    has_one_column = not {"linear_mean", "star_rating"} & set(delivered)
+    values = ["value"] if "answer_percent" in delivered else []
+    file.column_names = (*(name for name in delivered if name not in _VALUES), *values, "unit", "figure_ref")
+    file.records = _until_damage(_record(record, names, has_one_column) for record in file.records)
     return file
 
 
@@ -85,9 +91,15 @@ def _table(stream: BinaryIO) -> BinaryIO:
 
 
 def _until_damage(records: Iterator[DeliveredRecord]) -> Iterator[DeliveredRecord]:
-    try:
+    with _explained():
         yield from records
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise UnreadableFileError(f"The archive is damaged ({type(error).__name__}).") from None
 
 
@@ -97,7 +109,9 @@ def _column(delivered: str) -> str | None:
     return None if key in _NOT_KEPT else _COLUMN_OF.get(key, delivered)
 
 
-def _record(record: DeliveredRecord, names: Mapping[str, str | None]) -> DeliveredRecord:
+def _record(
+    record: DeliveredRecord, names: Mapping[str, str | None], has_one_column: bool
+) -> DeliveredRecord:
     if Defect.UNREADABLE_LINE in record.defects:
         return record
     # What stands beside the columns (surplus values) keeps its name.
@@ -107,7 +121,7 @@ def _record(record: DeliveredRecord, names: Mapping[str, str | None]) -> Deliver
     column, unit = _column_and_unit(measure)
     first, last = _day(delivered.get("start_date")), _day(delivered.get("end_date"))
     # Some editions have one column for everything.
-    value = delivered.get(column, delivered.get("answer_percent"))
+    value = delivered.get("answer_percent" if has_one_column else column)
     for name in _VALUES:
         delivered.pop(name, None)
     delivered.update(
@@ -134,8 +148,9 @@ def _column_and_unit(measure: str) -> tuple[str, str]:
 def facility_number(delivered: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Return a hospital's certification number with the zero that a spreadsheet took, and what was wrong with it."""
     text = (delivered or "").strip().upper()
-    mended = text.zfill(CCN_LENGTH) if len(text) == CCN_LENGTH - 1 else text
-    if not _CCN.fullmatch(mended):
+    # No state has the number 00: what begins with a zero has lost something else.
+    mended = f"0{text}" if len(text) == CCN_LENGTH - 1 else text
+    if not _CCN.fullmatch(mended) or mended.startswith("00"):
         return text or None, (Defect.DAMAGED_IDENTIFIER,)
     return mended, (Defect.LOST_LEADING_ZERO,) if mended != text else ()
 

@@ -85,6 +85,7 @@ CONTENT_SHA256_KEY = "__content_sha256__"
 """Payload key of what the content's hash was before the words of a withdrawn record were taken out."""
 UNNAMED_QUESTION = "unnamed_question"
 """Slug of a comment whose question column is empty."""
+LARGEST_SEQUENCE_NUMBER = 2**63 - 1
 UNNAMED_MEASURE = "unnamed_measure"
 """Slug of a figure whose measure column is empty."""
 
@@ -447,6 +448,7 @@ class _Row:
         if submitted.sequence:
             found = re.search(submitted.sequence.pattern, self.name(submitted.sequence.column) or "")
             number = int(found[1]) if found and found[1] and found[1].isdecimal() else None
+            number = None if number is not None and number > LARGEST_SEQUENCE_NUMBER else number
         return DateFact(record_number, response_ref, service_slug, self.name(submitted.column), number)
 
     def answer(self, answer: AnswerField) -> Answer:

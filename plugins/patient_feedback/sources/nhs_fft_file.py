@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -62,10 +62,19 @@ _SPELLINGS = {
 _COLUMN_OF = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
 _IDENTIFYING = ("organisation_code", "organisation_name", "site_code", "site_name", "ward_name")
 _COMPUTED = ("setting", "month", "row", "figure_ref")
-_TOTALS = ("england", "total", "grand total", "selection")
+_TOTAL = re.compile(r"england( \(.*\))?|(grand )?total|selection( \(.*\))?", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*[\s,'\u2019-]+((?:20)?\d\d)\b", re.IGNORECASE)
-_OTHER_DATES = re.compile(r"publi|revis|updat|next|releas", re.IGNORECASE)
+_MONTH = re.compile(
+    r"\b(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)[\s,'\u2019-]+((?:20)?\d\d)\b|\b(20\d\d)-(\d\d)-\d\d\b",
+    re.IGNORECASE,
+)
+_FIRST_YEAR = 2013
+"""The Friends and Family Test began in it."""
+_PUBLICATION = re.compile(r"\(?\b(?:publi|revis|updat|next|releas)[^()]*\)?", re.IGNORECASE)
+"""What a title says of the day on which it came out."""
+_LABEL = re.compile(r"(?:reporting )?(?:month|period)\s*:?", re.IGNORECASE)
+_TEST = re.compile(r"friends (?:and|&) family test|\bfft\b", re.IGNORECASE)
 _SETTING = re.compile(r"^\s*(.*?)\s*[-:,]?\s*(?:friends (?:and|&) family test|fft)\b", re.IGNORECASE)
 
 Cells = list[str | None]
@@ -76,7 +85,7 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
 
     Beside the columns above stand `setting` and `month` (its first day) from the titles, and `figure_ref`, which names
     the record. A percentage is 0 to 100 however the sheet shows it. Notes below the table are no records. Raises
-    UnreadableFileError for a file that is no workbook, holds no such table, or does not say its month.
+    UnreadableFileError for a file that is no workbook, holds no such table, or does not say its month or its setting.
     """
     workbook = open_workbook(stream)
     names = [source.format.sheet] if source.format.sheet else workbook.sheetnames
@@ -90,18 +99,20 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
             f"None of the sheets {', '.join(names)} has a row of column names with a code such as Trust Code."
         )
     columns, first_row = _columns(heading, rows)
-    elsewhere = (
+    elsewhere = [
         cells
         for other in workbook.sheetnames
         if other != name
         for cells in _first_rows(sheet_named(workbook, other))
-    )
-    month = _month(titles) or _month(elsewhere)
-    if month is None:
+    ]
+    month = _month(titles, elsewhere)
+    setting = source.format.setting or _setting(titles) or _setting(elsewhere)
+    if setting is None:
         raise UnreadableFileError(
-            "The workbook does not say its month, such as January 2026, above its table."
+            "The workbook does not say its setting, such as Inpatient Friends and Family Test, above its table: declare it "
+            "as format.setting."
         )
-    said = {"setting": _setting(titles), "month": month.isoformat()}
+    said = {"setting": setting, "month": month.isoformat()}
     records = _records(first_row, rows, columns, said, source)
     kept = (column for column in columns if column and not source.ignores(column))
     return DeliveredFile(records=records, column_names=(*dict.fromkeys(kept), *_COMPUTED))
@@ -179,20 +190,24 @@ def _records(
             for position, name in enumerate(columns)
             if name and not source.ignores(name)
         }
-        named = [row.get(name) for name in _IDENTIFYING]
+        named = {name: text for name in _IDENTIFYING if (text := (row.get(name) or "").strip(" -"))}
         figures = [text for name, text in row.items() if name not in _IDENTIFYING and text]
-        if not any(named) or not figures:
+        if not named or not figures:
             continue
         number += 1
-        code, name = (row.get("organisation_code") or "").strip(" -"), row.get("organisation_name") or ""
-        is_total = not code or name.lower().startswith(_TOTALS)
-        parts = (code or name, row.get("site_code"), row.get("ward_name"), said["month"])
-        reference = "|".join((part or "").strip() for part in parts)
+        code = named.get("organisation_code")
+        # A country's label stands wherever the names of the sheet's rows stand: trusts, sites or wards.
+        label = code or list(named.values())[-1]
+        is_total = code is None or any(map(_TOTAL.fullmatch, (code, named.get("organisation_name", ""))))
+        if code is None:
+            row |= {**dict.fromkeys(_IDENTIFYING), "organisation_name": label}
+            named = {}
+        parts = (said["setting"], label, named.get("site_code"), named.get("ward_name"), said["month"])
         row |= {
             **said,
-            "organisation_code": code or name or None,
+            "organisation_code": label,
             "row": "total" if is_total else "organisation",
-            "figure_ref": reference,
+            "figure_ref": "|".join(part or "" for part in parts),
         }
         yield DeliveredRecord(number, row, tuple(sorted(defects)))
 
@@ -202,19 +217,41 @@ def _at(cells: Sequence[str | None], position: int) -> str | None:
     return text if text and text.strip() else None
 
 
-def _month(rows: Iterator[Cells] | list[Cells]) -> date | None:
-    """Return the first day of the month that the titles name; days of publication are other dates."""
+def _month(titles: list[Cells], elsewhere: list[Cells]) -> date:
+    """Return the first day of the month that the titles name, those that speak of the test or of its period before others.
+
+    Raises UnreadableFileError where they name none, or several; the day of publication is none of them.
+    """
+    telling, others = _months(titles)
+    months = telling or others or _months(elsewhere)[0]
+    if len(months) == 1:
+        return months.pop()
+    if not months:
+        raise UnreadableFileError(
+            "The workbook does not say its month, such as January 2026, above its table."
+        )
+    listed = ", ".join(f"{month:%B %Y}" for month in sorted(months))
+    raise UnreadableFileError(f"The workbook names several months above its table: {listed}.")
+
+
+def _months(rows: list[Cells]) -> tuple[set[date], set[date]]:
+    """Return the months of cells that speak of the test or of its period, and those of other cells."""
+    telling, others = set[date](), set[date]()
     for cells in rows:
         before = ""
         for text in filter(None, cells):
-            if not _OTHER_DATES.search(text) and not _OTHER_DATES.search(before):
-                if found := _MONTH.search(text):
-                    year = int(found[2])
-                    return date(year if year > 99 else 2000 + year, _MONTHS.index(found[1].lower()) + 1, 1)
-                if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-                    return datetime.strptime(text, "%Y-%m-%d").date().replace(day=1)  # noqa: DTZ007
+            is_of_publication = _PUBLICATION.search(before) is not None
+            is_telling = _LABEL.fullmatch(before.strip()) or any(_TEST.search(cell or "") for cell in cells)
+            for found in _MONTH.finditer(_PUBLICATION.sub(" ", text)):
+                name, short_year, year, number = found.groups()
+                year = int(year or short_year) % 100 + 2000
+                month = int(number) if number else _MONTHS.index(name[:3].lower()) + 1
+                if year >= _FIRST_YEAR and 1 <= month <= 12 and not is_of_publication:
+                    (telling if is_telling or _LABEL.match(text.strip()) else others).add(
+                        date(year, month, 1)
+                    )
             before = text
-    return None
+    return telling, others
 
 
 def _setting(titles: list[Cells]) -> str | None:

@@ -18,7 +18,10 @@ def connect(settings: Settings, stage: str, role: Role = Role.PIPELINE) -> Itera
     `stage` shows in pg_stat_activity.application_name.
     """
     try:
-        connection = psycopg.connect(settings.dsn(role), application_name=f"patient_feedback:{stage}")
+        # Whatever PGCLIENTENCODING says: files are copied in as UTF-8.
+        connection = psycopg.connect(
+            settings.dsn(role), application_name=f"patient_feedback:{stage}", client_encoding="UTF8"
+        )
     except psycopg.OperationalError as error:
         raise WarehouseUnavailableError(
             f"PostgreSQL at {settings.db_host}:{settings.db_port} refuses role '{role}' on database "

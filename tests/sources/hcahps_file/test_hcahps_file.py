@@ -147,7 +147,7 @@ def test_hospital_that_lost_its_zero_keeps_one_history_and_is_reported(
     assert hospitals.figures("organisation_slug, value_number") == [("n_010001", 74.0), ("n_010001", 75.0)]
 
 
-@pytest.mark.parametrize("damaged", ["1.00E+05", "101", "ABCDEF", "0100011", ""])
+@pytest.mark.parametrize("damaged", ["1.00E+05", "101", "ABCDEF", "0100011", "", "01001", "000001"])
 def test_hospital_that_nobody_can_identify_is_set_aside(
     hospitals: PublishedFigures, drop: FolderDrop, damaged: str
 ) -> None:
@@ -252,20 +252,48 @@ def test_damaged_archive_is_refused_with_its_reason(
     assert hospitals.values == {("n_010001", "h_comp_1_a_p"): 74.0}
 
 
+@pytest.mark.parametrize("rows", [2, 3000])
 def test_archive_that_is_damaged_within_keeps_nothing_of_itself(
-    hospitals: PublishedFigures, drop: FolderDrop
+    hospitals: PublishedFigures, drop: FolderDrop, rows: int
 ) -> None:
-    whole = bytearray(zipped(table(*(row(f"{n:06}", percent=str(n % 100)) for n in range(3000)))))
+    whole = bytearray(zipped(table(*(row(f"{n:06}", percent=str(n % 100)) for n in range(rows)))))
     whole[len(whole) // 2] ^= 0xFF
     drop.put("hcahps.zip", bytes(whole))
     assert "FB-LND-001" in hospitals.publish()
     assert hospitals.rows("select count(*) from landing.record") == [(0,)]
 
 
-def test_file_without_a_needed_column_is_refused(hospitals: PublishedFigures, drop: FolderDrop) -> None:
-    drop.put("hcahps.csv", table(row(), columns=tuple(name for name in CURRENT if name != "End Date")))
-    assert hospitals.publish() == {"FB-LND-002"}
+@pytest.mark.parametrize("missing", ["End Date", "HCAHPS Answer Percent", "Facility ID"])
+def test_file_without_a_needed_column_is_refused(
+    hospitals: PublishedFigures, drop: FolderDrop, missing: str
+) -> None:
+    drop.put("hcahps.csv", table(row(), columns=tuple(name for name in CURRENT if name != missing)))
+    assert "FB-LND-002" in hospitals.publish()
     assert hospitals.figures("1") == []
+
+
+def test_mean_is_not_taken_from_the_column_of_percentages(
+    hospitals: PublishedFigures, drop: FolderDrop
+) -> None:
+    columns = tuple(name for name in CURRENT if name != "HCAHPS Linear Mean Value")
+    drop.put(
+        "hcahps.csv",
+        table(row(measure=NURSE_MEAN, percent="Not Applicable"), row(), row("010005"), columns=columns),
+    )
+    assert hospitals.publish() == set()
+    assert hospitals.values["n_010001", "h_comp_1_linear_score"] == "not_available"
+
+
+def test_text_that_a_person_waives_is_still_no_number(hospitals: PublishedFigures, drop: FolderDrop) -> None:
+    drop.put("hcahps.csv", table(row(percent="see note 3"), row("010005", **{"Start Date": "soon"})))
+    assert hospitals.publish() == {"FB-LND-101", "FB-LND-102"}
+    hospitals.rows(
+        "update landing.set_aside set set_aside_state = 'waived', decided_by = 'a person', decision_reason = 'seen', "
+        "decided_at = now() returning 1"
+    )
+    hospitals.publish()
+    assert hospitals.values == {("n_010001", "h_comp_1_a_p"): "not_available"}
+    assert hospitals.states == ["accepted", "set_aside"]
 
 
 def test_row_of_an_unknown_period_is_set_aside(hospitals: PublishedFigures, drop: FolderDrop) -> None:

@@ -105,7 +105,7 @@ def test_row_under_merged_headings_becomes_the_figures_of_its_trust(
         "distinct source_record_ref, organisation_slug, organisation_name, service_slug, period_first_on::text, "
         "period_last_on::text, is_total, measure_slug",
         "measure_slug = 'fft_response_count'",
-    ) == [("RX1|||2026-01-01", "rx1", "North Trust", "inpatient", "2026-01-01", "2026-01-31", False,
+    ) == [("Inpatient|RX1|||2026-01-01", "rx1", "North Trust", "inpatient", "2026-01-01", "2026-01-31", False,
            "fft_response_count")]  # fmt: skip
 
 
@@ -287,6 +287,11 @@ def test_notes_below_the_table_are_no_records(months: PublishedFigures, drop: Fo
             (None, "Period", "2026-01-01"),
         ],
         [("Revised: May 2026",), ("Inpatient FFT data for January 2026",)],
+        [
+            ("The question changed in April 2020; see notes.",),
+            ("Inpatient FFT, January 2026 (updated March 2026)",),
+        ],
+        [("Inpatient FFT",), ("Wards marked 10 or fewer are withheld",), ("Month: Jan 2026",)],
     ],
 )
 def test_month_is_that_of_the_feedback_and_not_that_of_publication(
@@ -301,11 +306,18 @@ def test_month_is_that_of_the_feedback_and_not_that_of_publication(
     ("content", "reason"),
     [
         (workbook(NORTH, titles=[("Inpatient FFT",)]), "month"),
+        (workbook(NORTH, titles=[("Data", "January 2026")]), "format.setting"),
+        (
+            workbook(
+                NORTH, titles=[("Inpatient FFT",), ("In April 2020 the question changed",), ("May 2021",)]
+            ),
+            "several",
+        ),
         (workbook(("a", 1), headings=[("Something", "Else")]), "Trust Code"),
         (workbook(NORTH)[:2000], "no Excel workbook"),
         (b"<html>Service unavailable</html>", "no Excel workbook"),
     ],
-    ids=["no month", "no table", "cut", "a page"],
+    ids=["no month", "no setting", "two months", "no table", "cut", "a page"],
 )
 def test_workbook_that_cannot_be_read_is_refused_with_its_reason(
     months: PublishedFigures, drop: FolderDrop, content: bytes, reason: str
@@ -316,6 +328,70 @@ def test_workbook_that_cannot_be_read_is_refused_with_its_reason(
     [(said,)] = months.rows("select refusal_reason from landing.delivery where file_name = 'broken.xlsx'")
     assert reason in said
     assert months.values["rx1", "fft_response_count"] == 100.0
+
+
+def test_settings_of_one_folder_keep_their_figures_apart(months: PublishedFigures, drop: FolderDrop) -> None:
+    drop.put("inpatient.xlsx", workbook(NORTH))
+    drop.put("ae.xlsx", workbook(NORTH, titles=[("A&E FFT", "January 2026")]))
+    assert months.publish() == set()
+    assert months.states == ["accepted", "accepted"]
+    assert months.figures("service_slug", "measure_slug = 'fft_response_count'") == [
+        ("a_and_e",),
+        ("inpatient",),
+    ]
+
+
+def test_titles_may_stand_on_a_sheet_of_notes(
+    months: PublishedFigures, drop: FolderDrop, tmp_path: Path
+) -> None:
+    notes = [
+        ("Notes",),
+        ("Inpatient Friends and Family Test (FFT) Data - January 2026 (revised 12 March 2026)",),
+    ]
+    series = [("Total responses since Apr-2013",), ("Apr-2013", 7), ("May-2013", 9)]
+    before = {"Notes": notes, "Time series": series}
+    drop.put("january.xlsx", workbook(NORTH, titles=[], before=before))
+    assert months.publish() == set()
+    assert months.figures("service_slug, period_first_on::text", "measure_slug = 'fft_response_count'") == [
+        ("inpatient", "2026-01-01")
+    ]
+    months.source = declared(tmp_path, drop, format={"setting": "Maternity"})
+    months.publish()
+    assert ("maternity",) in months.figures("service_slug", "measure_slug = 'fft_response_count'")
+
+
+@pytest.mark.parametrize(
+    "label_column", ["Trust Name", "Site Name", "Ward Name"], ids=["trusts", "sites", "wards"]
+)
+def test_country_is_a_total_wherever_its_label_stands(
+    months: PublishedFigures, drop: FolderDrop, label_column: str
+) -> None:
+    heading = ("Trust Code", "Trust Name", "Site Code", "Site Name", "Ward Name", "Total Responses")
+    country = tuple(
+        "England (including Independent Sector Providers)" if name == label_column else None
+        for name in heading
+    )
+    hospital = ("NNX", "Total Wellbeing Luton", "NNX01", "Luton", "Ward 1", 10)
+    dashes = ("-",) * 6
+    drop.put("january.xlsx", workbook((*country[:5], 10), hospital, dashes, headings=[heading]))
+    assert months.publish() == set()
+    assert months.figures("is_total, organisation_name") == [
+        (True, "England (including Independent Sector Providers)"), (False, "Total Wellbeing Luton"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measure", "share"),
+    [("fft_negative_percent", 0.05), ("fft_positive_percent", 0.9)],
+)
+def test_fraction_in_a_plain_cell_is_no_percentage(
+    months: PublishedFigures, drop: FolderDrop, measure: str, share: float
+) -> None:
+    row = list(NORTH)
+    row[6 if "negative" in measure else 5] = str(share)
+    drop.put("january.xlsx", workbook(row))
+    assert months.publish() == {"FB-LND-106"}
+    assert months.values["rx1", measure] == "not_available"
 
 
 def test_revised_month_replaces_its_figures_and_other_months_stay(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from patient_feedback.contract import AnswerState, DateBasis, FigureState, QuestionIntent, stable_id
 from patient_feedback.settings import Settings
 from patient_feedback.sources import mapping as mapping_module
-from patient_feedback.sources.dates import DateReading
+from patient_feedback.sources.dates import DateReading, resolve_dates
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredRecord
 from patient_feedback.sources.mapping import MappedRecord, date_fact, map_record
@@ -549,3 +549,12 @@ def test_period_without_an_end_is_the_month_it_begins_in(
 def test_record_of_figures_is_nobodys_response(declare: Any) -> None:
     row = published(declare, share="90")
     assert (row.source_record_ref, row.response_id, row.answers, row.comments) == ("1", None, (), ())
+
+
+@pytest.mark.parametrize(("ref", "number"), [("R-12", 12), ("R-20250101123456789012", None), ("R", None)])
+def test_sequence_number_that_no_column_holds_is_none(declare: Any, ref: str, number: int | None) -> None:
+    sequence = {"column": "respondent"}
+    source = declare({"submitted_on": {"column": "date", "formats": ["%d/%m/%Y"], "sequence": sequence}})
+    fact = mapped(source, {"id": "1", "date": "28/02/2026", "respondent": ref}).date_fact
+    assert fact.sequence_number == number
+    resolve_dates(lambda: [fact], source)(fact)

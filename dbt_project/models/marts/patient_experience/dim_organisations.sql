@@ -12,6 +12,7 @@ figures as (
         organisation_slug,
         organisation_name
     from {{ ref('stg_feedback__published_figures') }}
+    where organisation_slug is not null
 ),
 
 mentions as (
