@@ -46,6 +46,7 @@ def stack(new_home: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2_400)
 @pytest.mark.skipif(
     "FEEDBACK_TEST_ALL_SOURCES" not in os.environ, reason="FEEDBACK_TEST_ALL_SOURCES is not set"
 )
