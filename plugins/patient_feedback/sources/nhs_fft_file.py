@@ -88,7 +88,9 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     UnreadableFileError for a file that is no workbook, holds no such table, or does not say its month or its setting.
     """
     workbook = open_workbook(stream)
-    names = [source.format.sheet] if source.format.sheet else workbook.sheetnames
+    # Charts have sheets too.
+    sheets = [sheet.title for sheet in workbook.worksheets]
+    names = [source.format.sheet] if source.format.sheet else sheets
     for name in names:
         rows = _rows(sheet_named(workbook, name))
         titles, heading = _until_heading(rows)
@@ -100,10 +102,7 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
         )
     columns, first_row = _columns(heading, rows)
     elsewhere = [
-        cells
-        for other in workbook.sheetnames
-        if other != name
-        for cells in _first_rows(sheet_named(workbook, other))
+        cells for other in sheets if other != name for cells in _first_rows(sheet_named(workbook, other))
     ]
     month = _month(titles, elsewhere)
     setting = source.format.setting or _setting(titles) or _setting(elsewhere)

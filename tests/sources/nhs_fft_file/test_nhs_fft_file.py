@@ -40,6 +40,7 @@ def workbook(
     before: dict[str, Sequence[Sequence[Any]]] | None = None,
 ) -> bytes:
     from openpyxl import Workbook
+    from openpyxl.chart import BarChart
 
     book = Workbook()
     book.remove(book.active)
@@ -47,6 +48,7 @@ def workbook(
         other = book.create_sheet(name)
         for line in lines:
             other.append(list(line))
+    book.create_chartsheet("Trend").add_chart(BarChart())
     page = book.create_sheet(sheet)
     for line in titles:
         page.append(list(line))
@@ -268,7 +270,7 @@ def test_sheet_is_the_declared_one_else_the_first_with_figures(
     months.source = declared(tmp_path, drop, format={"sheet": "Practices"})
     months.publish()
     [(reason,)] = months.rows("select refusal_reason from landing.delivery")
-    assert "no sheet 'Practices'" in reason and "Notes, Wards, Trusts" in reason
+    assert "no sheet 'Practices'" in reason and "Notes, Wards, Trend, Trusts" in reason
 
 
 def test_notes_below_the_table_are_no_records(months: PublishedFigures, drop: FolderDrop) -> None:
