@@ -21,6 +21,7 @@ from benchmarks.ingestion.warehouses import Warehouses, warehouses
 from benchmarks.machine import describe_run, seconds
 from benchmarks.report import PartResult, Row, write_part, write_results
 from patient_feedback.errors import FeedbackError
+from patient_feedback.orchestration.landing import land_source
 from patient_feedback.settings import SOURCE_TREE, Settings
 from patient_feedback.sources.declaration import Source
 
@@ -155,8 +156,6 @@ def _in_turn(
 
 
 def _count(made: Warehouses, source: Source) -> int:
-    from patient_feedback.orchestration.landing import land_source
-
     with made.empty() as settings:
         return land_source(settings, source, "bench").record_count
 

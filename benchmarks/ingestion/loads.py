@@ -14,7 +14,8 @@ from typing import IO, TextIO
 from psycopg import sql
 
 from patient_feedback.orchestration.acceptance import Redact, accept_delivery
-from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
+from patient_feedback.orchestration.candidates import map_delivery
+from patient_feedback.orchestration.ingestion import check_delivery
 from patient_feedback.orchestration.landing import land_source
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import Source
@@ -31,17 +32,10 @@ def land(settings: Settings, source: Source) -> list[str]:
 
 def decide(settings: Settings, source: Source, delivery_ids: Sequence[str], redact: Redact) -> int:
     """Take landed deliveries through mapping, gate and acceptance to `feedback`; return the records accepted."""
-    from patient_feedback.checks.effects import apply_landing_effects
-    from patient_feedback.checks.runner import GateSubject, run_gate
-
     accepted_count = 0
     for delivery_id in delivery_ids:
         map_delivery(settings, source, delivery_id)
-        with connect(settings, "bench") as connection:
-            compare_with_accepted(connection, delivery_id)
-        outcomes = run_gate(settings, "landing", GateSubject(delivery_id), "bench")
-        with connect(settings, "bench") as connection:
-            apply_landing_effects(connection, delivery_id, outcomes, "bench")
+        check_delivery(settings, source, delivery_id, "bench")
         accepted_count += accept_delivery(settings, source, delivery_id, "bench", redact, "1").accepted_count
     return accepted_count
 

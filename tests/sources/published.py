@@ -6,12 +6,10 @@ from typing import Any
 
 from channel import Channel
 
-from patient_feedback.checks.effects import apply_landing_effects
-from patient_feedback.checks.runner import GateSubject, run_gate
 from patient_feedback.orchestration.acceptance import accept_delivery
-from patient_feedback.orchestration.candidates import compare_with_accepted, map_delivery
+from patient_feedback.orchestration.candidates import map_delivery
+from patient_feedback.orchestration.ingestion import check_delivery
 from patient_feedback.orchestration.landing import land_source
-from patient_feedback.warehouse.connection import connect
 
 
 class PublishedFigures(Channel):
@@ -21,11 +19,7 @@ class PublishedFigures(Channel):
         landed = land_source(self.settings, self.source, "run", None, lambda _: self.connection)
         for delivery_id in landed.delivery_ids:
             map_delivery(self.settings, self.source, delivery_id)
-            with connect(self.settings, "test") as connection:
-                compare_with_accepted(connection, delivery_id)
-            outcomes = run_gate(self.settings, "landing", GateSubject(delivery_id), "run")
-            with connect(self.settings, "test") as connection:
-                apply_landing_effects(connection, delivery_id, outcomes, "run")
+            outcomes = check_delivery(self.settings, self.source, delivery_id, "run")
             accept_delivery(self.settings, self.source, delivery_id, "run", _no_words, "1")
             failed |= {one.check_id for one in outcomes if one.outcome != "passed"}
         return failed

@@ -47,7 +47,7 @@ def check_and_accept(
     for delivery_id in delivery_ids:
         with connect(settings, "check_and_accept") as alone:
             lock_delivery(alone, delivery_id)
-            outcomes = _check(settings, source, delivery_id, task_run)
+            outcomes = check_delivery(settings, source, delivery_id, task_run.run_id)
             accepted = accept_delivery(
                 settings, source, delivery_id, task_run.run_id, redact, REDACTION_VERSION
             )
@@ -59,7 +59,8 @@ def check_and_accept(
     counts.counts.update(totals, check_count=check_count, failed_check_count=failed_check_count)
 
 
-def _check(settings: Settings, source: Source, delivery_id: str, task_run: TaskRun) -> list[CheckOutcome]:
+def check_delivery(settings: Settings, source: Source, delivery_id: str, run_id: str) -> list[CheckOutcome]:
+    """Run the landing gate on a mapped delivery and carry out its effects; return what each check found."""
     from patient_feedback.checks.effects import apply_landing_effects
     from patient_feedback.checks.runner import GateSubject, run_gate
 
@@ -69,10 +70,10 @@ def _check(settings: Settings, source: Source, delivery_id: str, task_run: TaskR
         settings,
         "landing",
         GateSubject(name=delivery_id, parameters={"source_slug": source.slug}),
-        task_run.run_id,
+        run_id,
     )
     with connect(settings, "check_landing") as connection:
-        apply_landing_effects(connection, delivery_id, outcomes, task_run.run_id)
+        apply_landing_effects(connection, delivery_id, outcomes, run_id)
     return outcomes
 
 
