@@ -28,7 +28,7 @@ MAPPING = {
     "organisation": {"column": "trust"},
     "service": {"column": "ward"},
     "rating": {
-        **{"column": "rating", "instrument": "fft", "version": "2020-04", "item": "overall_experience"},
+        **{"column": "rating", "instrument": "fft", "version": "2020", "item": "overall_experience"},
         "codes": {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": None},
     },
     "comments": [

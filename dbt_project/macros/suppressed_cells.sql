@@ -1,11 +1,13 @@
 {#-
-  Which cells of a table month x organisation x service must not be published.
+  Which cells of a tree total > organisations > parts must not be published.
 
-  `relation` holds one row per month, organisation and service with the columns month_start_on (null:
-  undated), organisation_slug, service_slug, response_count, `denominator` and `numerators`; 'all' as a
-  service stands for the organisation's total, 'all' twice for the month's. Cells of 0 are rows too.
-  `minimum` is the fewest responses a cell may rest on. The result has one row per cell of `relation`
-  with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
+  `relation` holds one row per cell with the columns tree_key (one tree per measure and period),
+  organisation_slug, part_kind, part_slug, response_count, `denominator` and `numerators`. Part 'all' stands
+  for the organisation's total, 'all' twice for the tree's. An organisation may be broken down in several
+  ways: parts of one part_kind (service, age_band, ...) add up to it. Cells of 0 are rows too.
+  A numerator that is null everywhere is none. `minimum` is the fewest responses a cell may rest on, a number or a column of `relation`; `must_hide` a
+  condition on a row that hides it for reasons outside of its tree. The result has one row per cell of
+  `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
 
   - is_below_minimum: 0 < response_count < minimum; 0 is shown.
   - is_second_smallest: the smallest sibling is below the minimum and this one, the second smallest, is not.
@@ -21,118 +23,126 @@
   Siblings are hidden from the smallest up, ties by name, zeros never counted. The rule is attacked with
   every small table there is in tests/unit/marts/test_suppression_attack.py.
 -#}
-{% macro suppressed_cells(relation, numerators, denominator, minimum) -%}
+{% macro suppressed_cells(relation, numerators, denominator, minimum, must_hide='false') -%}
 with cells as (
     select
-        month_start_on,
+        tree_key,
         organisation_slug,
-        service_slug,
+        part_kind,
+        part_slug,
         response_count,
+        {{ minimum }} as minimum,
         {{ denominator }}::bigint as denominator_count,
         {% for numerator in numerators -%}
         {{ numerator }}::bigint as numerator_{{ loop.index }},
         {% endfor -%}
-        coalesce(month_start_on, '-infinity'::date) as period_on,
-        response_count > 0 and response_count < {{ minimum }} as is_below_minimum
+        response_count > 0 and response_count < {{ minimum }} as is_below_minimum,
+        {{ must_hide }} as is_hidden_elsewhere
     from {{ relation }}
 ),
 
-services as (
+parts as (
     select
         *,
-        period_on::text || ' ' || organisation_slug as parent_key,
-        service_slug as sibling_name,
-        is_below_minimum as must_hide
+        tree_key || ' ' || organisation_slug || ' ' || part_kind as parent_key,
+        part_slug as sibling_name,
+        is_below_minimum or is_hidden_elsewhere as must_hide
     from cells
-    where service_slug <> 'all'
+    where part_slug <> 'all'
 ),
 
-{{ hidden_siblings('services', numerators | length, minimum) }},
+{{ hidden_siblings('parts', numerators | length) }},
 
 organisations as (
     select
         cells.*,
-        cells.period_on::text as parent_key,
+        cells.tree_key as parent_key,
         cells.organisation_slug as sibling_name,
-        cells.is_below_minimum or coalesce(children.parent_must_hide, false) as must_hide
+        cells.is_below_minimum or cells.is_hidden_elsewhere or coalesce(children.parent_must_hide, false)
+            as must_hide
     from cells
     left join (
         select
-            period_on,
+            tree_key,
             organisation_slug,
             bool_or(parent_must_hide) as parent_must_hide
-        from services_hidden
-        group by period_on, organisation_slug
+        from parts_hidden
+        group by tree_key, organisation_slug
     ) as children
         on
-            cells.period_on = children.period_on
+            cells.tree_key = children.tree_key
             and cells.organisation_slug = children.organisation_slug
-    where cells.organisation_slug <> 'all' and cells.service_slug = 'all'
+    where cells.organisation_slug <> 'all' and cells.part_slug = 'all'
 ),
 
-{{ hidden_siblings('organisations', numerators | length, minimum) }},
+{{ hidden_siblings('organisations', numerators | length) }},
 
-month_flags as (
+total_flags as (
     select
-        cells.period_on,
+        cells.tree_key,
         cells.organisation_slug,
-        cells.service_slug,
+        cells.part_kind,
+        cells.part_slug,
         cells.is_below_minimum,
         false as is_second_smallest,
         false as is_in_suppressed_parent,
-        cells.is_below_minimum or coalesce(children.parent_must_hide, false) as is_suppressed
+        cells.is_below_minimum or cells.is_hidden_elsewhere or coalesce(children.parent_must_hide, false)
+            as is_suppressed
     from cells
     left join (
         select
-            period_on,
+            tree_key,
             bool_or(parent_must_hide) as parent_must_hide
         from organisations_hidden
-        group by period_on
-    ) as children on cells.period_on = children.period_on
+        group by tree_key
+    ) as children on cells.tree_key = children.tree_key
     where cells.organisation_slug = 'all'
 ),
 
 organisation_flags as (
     select
-        children.period_on,
+        children.tree_key,
         children.organisation_slug,
-        children.service_slug,
+        children.part_kind,
+        children.part_slug,
         children.is_below_minimum,
         children.is_second_smallest,
         parents.is_suppressed and children.is_of_two_smallest as is_in_suppressed_parent,
         parents.is_suppressed or children.is_hidden as is_suppressed
     from organisations_hidden as children
-    inner join month_flags as parents on children.period_on = parents.period_on
+    inner join total_flags as parents on children.tree_key = parents.tree_key
 ),
 
-service_flags as (
+part_flags as (
     select
-        children.period_on,
+        children.tree_key,
         children.organisation_slug,
-        children.service_slug,
+        children.part_kind,
+        children.part_slug,
         children.is_below_minimum,
         children.is_second_smallest,
         parents.is_suppressed and children.is_of_two_smallest as is_in_suppressed_parent,
         parents.is_suppressed or children.is_hidden as is_suppressed
-    from services_hidden as children
+    from parts_hidden as children
     inner join organisation_flags as parents
         on
-            children.period_on = parents.period_on
+            children.tree_key = parents.tree_key
             and children.organisation_slug = parents.organisation_slug
 ),
 
 flags as (
-    select * from month_flags
+    select * from total_flags
     union all
     select * from organisation_flags
     union all
-    select * from service_flags
+    select * from part_flags
 )
 
 select
-    cells.month_start_on,
+    cells.tree_key,
     cells.organisation_slug,
-    cells.service_slug,
+    cells.part_kind,
+    cells.part_slug,
     flags.is_below_minimum,
     flags.is_second_smallest,
     flags.is_in_suppressed_parent,
@@ -140,9 +150,10 @@ select
 from cells
 inner join flags
     on
-        cells.period_on = flags.period_on
+        cells.tree_key = flags.tree_key
         and cells.organisation_slug = flags.organisation_slug
-        and cells.service_slug = flags.service_slug
+        and cells.part_kind = flags.part_kind
+        and cells.part_slug = flags.part_slug
 {%- endmacro %}
 
 
@@ -150,7 +161,7 @@ inner join flags
   The CTEs `<siblings>_ranked`, `_judged` and `_hidden`: how many of the smallest siblings of each parent
   are hidden when the parent is shown (is_hidden), and whether the parent must go too (parent_must_hide).
 -#}
-{% macro hidden_siblings(siblings, numerator_count, minimum) -%}
+{% macro hidden_siblings(siblings, numerator_count) -%}
 {{ siblings }}_ranked as (
     select
         *,
@@ -183,14 +194,15 @@ inner join flags
         -- Hiding the siblings up to this one leaves no hidden number to be worked out.
         response_count > 0
         and size_rank >= greatest(must_hide_count, 2)
-        and running_responses >= {{ minimum }}
+        and running_responses >= minimum
         and case
             when size_rank = sibling_count then running_largest > 1
             else running_largest > running_smallest and next_responses > running_largest
         end
         {% for index in range(1, numerator_count + 1) -%}
-        and running_numerator_{{ index }} > 0
-        and running_numerator_{{ index }} < running_denominator
+        and coalesce(
+            running_numerator_{{ index }} > 0 and running_numerator_{{ index }} < running_denominator, true
+        )
         {% endfor -%}
         as is_safe_cut
     from {{ siblings }}_ranked
@@ -200,7 +212,7 @@ inner join flags
     select
         *,
         must_hide_count > 0
-        and not (sibling_count >= 2 and total_responses >= {{ minimum }} and largest_responses > 1)
+        and not (sibling_count >= 2 and total_responses >= minimum and largest_responses > 1)
         as parent_must_hide,
         must_hide_count > 0
         and response_count > 0

@@ -9,68 +9,64 @@
     }
 ) }}
 
--- Reads the published reports alone, as a reader would.
+-- Reads the published report alone, as a reader would; composites are no sums of their items.
 with cells as (
     select
-        'rpt_fft_monthly' as report,
-        {{ var('suppression_fft_min_responses') }} as minimum_count,
-        coalesce(month_start_on, '-infinity'::date) as period_on,
-        organisation_slug,
-        service_slug,
-        measure_slug,
-        response_count,
-        cell_state = 'suppressed' as is_suppressed
-    from {{ ref('rpt_fft_monthly') }}
-    union all
-    select
-        'rpt_sentiment_by_service' as report,
-        {{ var('suppression_comment_min_responses') }} as minimum_count,
-        coalesce(month_start_on, '-infinity'::date) as period_on,
-        organisation_slug,
-        service_slug,
-        measure_slug,
-        response_count,
-        cell_state = 'suppressed' as is_suppressed
-    from {{ ref('rpt_sentiment_by_service') }}
+        concat_ws(' ', measures.measure_slug, measures.measure_version, measures.period_kind) as series_key,
+        coalesce(measures.period_first_on, '-infinity'::date) as period_on,
+        measures.organisation_slug,
+        case
+            when measures.service_slug = 'all' then measures.stratum_attribute else 'service'
+        end as part_kind,
+        measures.service_slug = 'all' and measures.stratum_attribute = 'all' as is_total,
+        measures.response_count,
+        measures.cell_state = 'suppressed' as is_suppressed,
+        definitions.min_responses
+    from {{ ref('rpt_measures') }} as measures
+    inner join {{ ref('dim_measures') }} as definitions
+        on
+            measures.measure_slug = definitions.measure_slug
+            and measures.measure_version = definitions.measure_version
+    left join {{ ref('composites') }} as composites on definitions.score_slug = composites.composite_slug
+    where composites.composite_slug is null
 ),
 
 families as (
     select
-        parents.report,
+        parents.series_key,
         parents.period_on,
         parents.organisation_slug,
-        parents.measure_slug,
-        parents.minimum_count,
+        children.part_kind as child_kind,
+        parents.min_responses,
         parents.response_count - coalesce(sum(children.response_count), 0) as left_count,
         count(*) filter (where children.is_suppressed) as suppressed_count
     from cells as parents
     inner join cells as children
         on
-            parents.report = children.report
+            parents.series_key = children.series_key
             and parents.period_on = children.period_on
-            and parents.measure_slug = children.measure_slug
             and case
                 when parents.organisation_slug = 'all'
-                    then children.organisation_slug <> 'all' and children.service_slug = 'all'
-                else parents.organisation_slug = children.organisation_slug and children.service_slug <> 'all'
+                    then children.organisation_slug <> 'all' and children.is_total
+                else parents.organisation_slug = children.organisation_slug and not children.is_total
             end
-    where parents.service_slug = 'all' and not parents.is_suppressed
+    where parents.is_total and not parents.is_suppressed
     group by
-        parents.report,
+        parents.series_key,
         parents.period_on,
         parents.organisation_slug,
-        parents.measure_slug,
-        parents.minimum_count,
+        children.part_kind,
+        parents.min_responses,
         parents.response_count
 )
 
 select
-    report,
+    series_key,
     period_on,
     organisation_slug,
-    measure_slug
+    child_kind
 from families
 where
     suppressed_count = 1
-    or (suppressed_count > 1 and left_count < minimum_count)
+    or (suppressed_count > 1 and left_count < min_responses)
     or (suppressed_count = 0 and left_count <> 0)

@@ -9,45 +9,42 @@
     }
 ) }}
 
-with comment_cells as (
+with cells as (
     select
-        month_start_on,
-        organisation_slug,
-        service_slug,
-        cell_state
-    from {{ ref('rpt_sentiment_by_service') }}
+        definitions.score_slug || ' ' || definitions.measure_version as population,
+        measures.period_kind,
+        measures.period_first_on,
+        measures.organisation_slug,
+        measures.service_slug,
+        measures.stratum_attribute,
+        measures.stratum,
+        measures.cell_state
+    from {{ ref('rpt_measures') }} as measures
+    inner join {{ ref('dim_measures') }} as definitions
+        on
+            measures.measure_slug = definitions.measure_slug
+            and measures.measure_version = definitions.measure_version
     union all
     select
-        month_start_on,
+        'comment_sentiment 1' as population,
+        'month' as period_kind,
+        month_start_on as period_first_on,
         organisation_slug,
         'all' as service_slug,
+        'all' as stratum_attribute,
+        'all' as stratum,
         cell_state
     from {{ ref('rpt_theme_trends_monthly') }}
-),
-
-cells as (
-    select
-        'comments' as population,
-        month_start_on,
-        organisation_slug,
-        service_slug,
-        cell_state
-    from comment_cells
-    union all
-    select
-        'fft' as population,
-        month_start_on,
-        organisation_slug,
-        service_slug,
-        cell_state
-    from {{ ref('rpt_fft_monthly') }}
 )
 
 select
     population,
-    month_start_on,
+    period_kind,
+    period_first_on,
     organisation_slug,
-    service_slug
+    service_slug,
+    stratum_attribute,
+    stratum
 from cells
-group by population, month_start_on, organisation_slug, service_slug
+group by 1, 2, 3, 4, 5, 6, 7
 having min(cell_state) <> max(cell_state)

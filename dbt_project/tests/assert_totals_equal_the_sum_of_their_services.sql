@@ -1,7 +1,7 @@
 {{ config(
     meta={
         'check_id': 'FB-DBT-001',
-        'title': 'Totals of months and organisations equal the sum of their services',
+        'title': 'Totals of periods and organisations equal the sum of their services and of each group of patients',
         'severity': 'critical',
         'dimension': 'consistency',
         'owner': 'analytics-engineering',
@@ -11,70 +11,78 @@
 
 with cells as (
     select
-        'fft' as report,
-        month_start_on,
+        tree_key,
         organisation_slug,
-        service_slug,
+        part_kind,
         response_count,
-        positive_count,
-        negative_count
-    from {{ ref('int_fft_cells_counted') }}
+        observation_count,
+        favourable_sum,
+        unfavourable_sum
+    from {{ ref('int_score_cells_counted') }}
+),
+
+summed as (
+    select
+        tree_key,
+        organisation_slug,
+        part_kind,
+        sum(response_count) as response_count,
+        sum(observation_count) as observation_count,
+        sum(favourable_sum) as favourable_sum,
+        sum(unfavourable_sum) as unfavourable_sum
+    from cells
+    group by tree_key, organisation_slug, part_kind
+),
+
+parents as (
+    select * from cells
+    where part_kind = 'all'
+),
+
+families as (
+    select
+        parents.*,
+        children.part_kind as child_kind,
+        children.response_count as child_responses,
+        children.observation_count as child_observations,
+        children.favourable_sum as child_favourable,
+        children.unfavourable_sum as child_unfavourable
+    from parents
+    left join summed as children
+        on
+            parents.tree_key = children.tree_key
+            and parents.organisation_slug = children.organisation_slug
+            and children.part_kind <> 'all'
+    where parents.organisation_slug <> 'all'
     union all
     select
-        'comments' as report,
-        month_start_on,
-        organisation_slug,
-        service_slug,
-        comment_count,
-        positive_count,
-        negative_count
-    from {{ ref('int_comment_cells_counted') }}
-),
-
-organisation_sums as (
-    select
-        report,
-        month_start_on,
-        organisation_slug,
-        sum(response_count) filter (where service_slug = 'all')
-        - sum(response_count) filter (where service_slug <> 'all') as response_difference,
-        sum(positive_count) filter (where service_slug = 'all')
-        - sum(positive_count) filter (where service_slug <> 'all') as positive_difference,
-        sum(negative_count) filter (where service_slug = 'all')
-        - sum(negative_count) filter (where service_slug <> 'all') as negative_difference
-    from cells
-    where organisation_slug <> 'all'
-    group by report, month_start_on, organisation_slug
-),
-
-month_sums as (
-    select
-        report,
-        month_start_on,
-        'all' as organisation_slug,
-        sum(response_count) filter (where organisation_slug = 'all')
-        - sum(response_count) filter (where organisation_slug <> 'all') as response_difference,
-        sum(positive_count) filter (where organisation_slug = 'all')
-        - sum(positive_count) filter (where organisation_slug <> 'all') as positive_difference,
-        sum(negative_count) filter (where organisation_slug = 'all')
-        - sum(negative_count) filter (where organisation_slug <> 'all') as negative_difference
-    from cells
-    where service_slug = 'all'
-    group by report, month_start_on
-),
-
-differences as (
-    select * from organisation_sums
-    union all
-    select * from month_sums
+        totals.*,
+        'organisation' as child_kind,
+        sum(organisations.response_count) as child_responses,
+        sum(organisations.observation_count) as child_observations,
+        sum(organisations.favourable_sum) as child_favourable,
+        sum(organisations.unfavourable_sum) as child_unfavourable
+    from parents as totals
+    left join parents as organisations
+        on totals.tree_key = organisations.tree_key and organisations.organisation_slug <> 'all'
+    where totals.organisation_slug = 'all'
+    group by
+        totals.tree_key,
+        totals.organisation_slug,
+        totals.part_kind,
+        totals.response_count,
+        totals.observation_count,
+        totals.favourable_sum,
+        totals.unfavourable_sum
 )
 
 select
-    report,
-    month_start_on,
-    organisation_slug
-from differences
+    tree_key,
+    organisation_slug,
+    child_kind
+from families
 where
-    coalesce(response_difference, 1) <> 0
-    or coalesce(positive_difference, 1) <> 0
-    or coalesce(negative_difference, 1) <> 0
+    response_count is distinct from child_responses
+    or observation_count is distinct from child_observations
+    or favourable_sum is distinct from child_favourable
+    or unfavourable_sum is distinct from child_unfavourable

@@ -60,10 +60,9 @@ current_assignments as (
 fft_ratings as (
     select
         response_id,
-        min(value_code) as rating_code
-    from {{ ref('int_fft_answers_classified') }}
-    group by response_id
-    having min(value_code) = max(value_code)
+        score_class as rating_class
+    from {{ ref('fct_scores') }}
+    where score_slug = 'fft' and score_state = 'scored'
 ),
 
 joined as (
@@ -110,7 +109,7 @@ joined as (
         current_sentiments.sentiment_score,
         current_sentiments.sentiment_confidence,
         current_sentiments.comment_reading,
-        fft_ratings.rating_code,
+        fft_ratings.rating_class,
         current_assignments.theme_set_id,
         current_assignments.theme_slug,
         current_assignments.theme_confidence
@@ -162,8 +161,8 @@ scored as (
                     question_intent = 'open'
                     and comment_reading = 'content'
                     and (
-                        (rating_code = '1' and sentiment_label = 'very_negative')
-                        or (rating_code = '5' and sentiment_label in ('positive', 'very_positive'))
+                        (rating_class = 'very_good' and sentiment_label = 'very_negative')
+                        or (rating_class = 'very_poor' and sentiment_label in ('positive', 'very_positive'))
                     ),
                     false
                 )

@@ -59,7 +59,7 @@ insert into feedback.answer (
     is_value_set_aside, delivery_id, record_number
 )
 select
-    response_id, 'fft', '2020-04', 'overall_experience',
+    response_id, 'fft', '2020', 'overall_experience',
     case when code < 6 then code end,
     case when code < 7 then code::text end,
     case when code < 7 then 'answered' else 'missing' end,

@@ -14,7 +14,14 @@ from scipy.optimize import linprog
 
 REPORTS = ("rpt_fft_monthly", "rpt_sentiment_by_service", "rpt_theme_trends_monthly")
 PATIENT_EXPERIENCE = (
-    *("fct_comments", "fct_responses", "fct_answers", "fct_theme_mentions", "fct_topic_mentions"),
+    *(
+        "fct_comments",
+        "fct_responses",
+        "fct_answers",
+        "fct_scores",
+        "fct_theme_mentions",
+        "fct_topic_mentions",
+    ),
     *(
         "dim_themes",
         "fct_theme_lineage",
@@ -28,6 +35,7 @@ PATIENT_EXPERIENCE = (
     "bridge_topics_partnership",
     "bridge_response_subjects",
     "fct_published_figures",
+    "rpt_measures",
     *REPORTS,
 )
 
@@ -361,18 +369,21 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
 
 
 HARMS = {
-    "assert_reports_suppress_the_same_cells": "update rpt_fft_monthly set cell_state = 'value' "
-    "where ctid = (select max(ctid) from rpt_fft_monthly where cell_state = 'suppressed')",
+    "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
+    "where ctid = (select max(ctid) from rpt_measures where cell_state = 'suppressed')",
     "assert_comments_show_no_email_address": "update fct_comments set comment_text = 'jane.doe@example.org' "
     "where comment_id = (select min(comment_id) from fct_comments)",
-    "assert_totals_equal_the_sum_of_their_services": "update int_fft_cells_counted set positive_count = 7 "
-    "where service_slug <> 'all' and positive_count = 0",
+    "assert_totals_equal_the_sum_of_their_services": "update int_score_cells_counted set favourable_sum = 7 "
+    "where part_kind = 'service' and favourable_sum = 0",
     "assert_only_analysed_comments_have_readings": "update fct_comments set sentiment_label = 'neutral' "
     "where analysis_state = 'blank'",
     "assert_theme_mentions_match_primary_themes": "delete from fct_theme_mentions where comment_id = "
     "(select min(comment_id) from fct_theme_mentions)",
-    "assert_no_suppressed_cell_can_be_subtracted": "update rpt_sentiment_by_service set response_count = 4 "
+    "assert_no_suppressed_cell_can_be_subtracted": "update rpt_measures set response_count = 4 "
     "where cell_state = 'value' and organisation_slug = 'all'",
+    "scores_are_listed_once": "insert into fct_scores select * from fct_scores limit 1",
+    "measures_are_listed_once": "insert into rpt_measures select * from rpt_measures "
+    "where organisation_slug <> 'all' limit 1",
     "comments_are_listed_once": "insert into fct_comments select * from fct_comments where comment_id = "
     "(select max(comment_id) from fct_comments)",
     "assert_subthemes_lie_in_a_theme": "update dim_themes set parent_theme_slug = 'nowhere' "

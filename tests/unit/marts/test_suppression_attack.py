@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -12,7 +11,6 @@ import pytest
 
 from patient_feedback.settings import Settings
 
-FIRST_MONTH = datetime.date(1, 1, 1)
 Cell = tuple[str, str]
 Counts = tuple[int, int]
 """Responses and positive ones; the others are negative."""
@@ -41,22 +39,22 @@ def _total(counts: list[Counts]) -> Counts:
 def suppressed_tables(
     connection: psycopg.Connection, tables: list[Table], rule: str
 ) -> list[dict[Cell, bool]]:
-    """Apply the compiled rule to every table at once: each table stands as a month of its own."""
+    """Apply the compiled rule to every table at once: each is a tree of its own."""
     connection.execute(
-        "create temporary table attack_cell (month_start_on date, organisation_slug text, service_slug text, "
+        "create temporary table attack_cell (tree_key text, organisation_slug text, part_kind text, part_slug text, "
         "response_count bigint, positive_count bigint, negative_count bigint)"
     )
     with connection.cursor().copy("copy attack_cell from stdin") as copy:
         for number, table in enumerate(tables):
-            month = FIRST_MONTH + datetime.timedelta(days=number)
             for (organisation, service), (n, p) in table.items():
-                copy.write_row((month, organisation, service, n, p, n - p))
+                kind = "all" if service == "all" else "service"
+                copy.write_row((number, organisation, kind, service, n, p, n - p))
     connection.execute("analyze attack_cell")
     flags: list[dict[Cell, bool]] = [{} for _ in tables]
-    for month, organisation, service, is_suppressed in connection.execute(
-        f"select month_start_on, organisation_slug, service_slug, is_suppressed from ({rule}) as ruled"
+    for number, organisation, service, is_suppressed in connection.execute(
+        f"select tree_key, organisation_slug, part_slug, is_suppressed from ({rule}) as ruled"
     ):
-        flags[(month - FIRST_MONTH).days][organisation, service] = is_suppressed
+        flags[int(number)][organisation, service] = is_suppressed
     return flags
 
 
@@ -136,7 +134,7 @@ def test_attack_succeeds_where_only_small_cells_are_hidden(seeded_warehouse: Set
     """The attack itself must be able to win, or its silence says nothing."""
     tables = list(every_table((3,), 9, with_positives=False))
     below_minimum_only = (
-        "select month_start_on, organisation_slug, service_slug, "
+        "select tree_key, organisation_slug, part_slug, "
         "response_count between 1 and 4 as is_suppressed from attack_cell"
     )
     with psycopg.connect(seeded_warehouse.dsn()) as connection:

@@ -1,16 +1,18 @@
 select
-    measure_slug,
-    measure_label,
-    definition,
-    numerator,
-    denominator,
-    source,
-    unit,
-    case suppression_setting
-        when 'suppression_fft_min_responses' then {{ var('suppression_fft_min_responses') }}
-        when 'suppression_comment_min_responses' then {{ var('suppression_comment_min_responses') }}
-    end as min_responses,
-    suppression_rule,
-    measure_version,
-    effective_from
-from {{ ref('measures') }}
+    measures.measure_slug,
+    measures.measure_version,
+    measures.measure_label,
+    measures.definition,
+    measures.numerator,
+    measures.denominator,
+    measures.missing_rule,
+    measures.source,
+    measures.score_slug,
+    measures.statistic,
+    measures.unit,
+    measures.better_direction,
+    {{ min_responses('measures.suppression_setting', 'measures.min_report_count') }} as min_responses,
+    measures.suppression_rule,
+    nullif(measures.effective_from, '-infinity'::date) as effective_from,
+    nullif(measures.effective_to, 'infinity'::date) as effective_to
+from {{ ref('measures') }} as measures

@@ -1,50 +1,14 @@
-with cells as (
-    select
-        counted.month_start_on,
-        counted.organisation_slug,
-        counted.service_slug,
-        counted.response_count,
-        counted.positive_count,
-        counted.negative_count,
-        flags.is_suppressed
-    from {{ ref('int_fft_cells_counted') }} as counted
-    inner join {{ ref('int_fft_cells_suppressed') }} as flags
-        on
-            coalesce(counted.month_start_on, '-infinity'::date)
-            = coalesce(flags.month_start_on, '-infinity'::date)
-            and counted.organisation_slug = flags.organisation_slug
-            and counted.service_slug = flags.service_slug
-),
-
-measured as (
-    select
-        cells.month_start_on,
-        cells.organisation_slug,
-        cells.service_slug,
-        measures.measure_slug,
-        measures.numerator_count,
-        cells.response_count,
-        cells.is_suppressed
-    from cells
-    cross join lateral (
-        values
-        ('fft_positive_share', cells.positive_count),
-        ('fft_negative_share', cells.negative_count)
-    ) as measures (measure_slug, numerator_count)
-)
-
 select
-    month_start_on,
+    period_first_on as month_start_on,
     organisation_slug,
     service_slug,
     measure_slug,
-    {{ unless_suppressed('is_suppressed', 'numerator_count') }} as numerator_count,
-    {{ unless_suppressed('is_suppressed', 'response_count') }} as denominator_count,
-    {{ unless_suppressed('is_suppressed', 'response_count') }} as response_count,
-    {{ unless_suppressed('is_suppressed', share_of('numerator_count', 'response_count')) }} as share,
-    {{ unless_suppressed('is_suppressed', wilson_bound('numerator_count', 'response_count', 'low')) }}
-        as wilson_low,
-    {{ unless_suppressed('is_suppressed', wilson_bound('numerator_count', 'response_count', 'high')) }}
-        as wilson_high,
-    {{ cell_state('is_suppressed', 'response_count') }} as cell_state
-from measured
+    numerator_count,
+    denominator_count,
+    response_count,
+    measure_value::numeric(7, 6) as share,
+    interval_low::numeric(7, 6) as wilson_low,
+    interval_high::numeric(7, 6) as wilson_high,
+    cell_state
+from {{ ref('rpt_measures') }}
+where measure_slug in ('fft_positive_share', 'fft_negative_share') and period_kind = 'month'

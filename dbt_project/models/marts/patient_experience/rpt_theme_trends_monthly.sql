@@ -9,22 +9,26 @@ with comments as (
 
 organisation_cells as (
     select
-        counted.month_start_on,
+        counted.period_first_on as month_start_on,
         counted.organisation_slug,
         counted.response_count,
-        counted.comment_count,
+        counted.observation_count as comment_count,
         flags.is_suppressed,
         versions.theme_set_id
-    from {{ ref('int_comment_cells_counted') }} as counted
-    inner join {{ ref('int_comment_cells_suppressed') }} as flags
+    from {{ ref('int_score_cells_counted') }} as counted
+    inner join {{ ref('int_month_cells_suppressed') }} as flags
         on
-            coalesce(counted.month_start_on, '-infinity'::date)
-            = coalesce(flags.month_start_on, '-infinity'::date)
+            counted.tree_key = flags.tree_key
             and counted.organisation_slug = flags.organisation_slug
-            and counted.service_slug = flags.service_slug
+            and counted.part_kind = flags.part_kind
+            and counted.part_slug = flags.part_slug
     -- Before the first theme set there is no theme to show a share of.
     inner join {{ ref('int_model_versions_selected') }} as versions on versions.theme_set_id is not null
-    where counted.service_slug = 'all'
+    -- Themes share the flags of sentiment: what one hides the other would tell.
+    where
+        counted.score_slug = 'comment_sentiment'
+        and counted.period_kind = 'month'
+        and counted.part_kind = 'all'
 ),
 
 -- What a row can be about: each theme that has comments, and the comments near to no theme.
@@ -78,7 +82,7 @@ select
     theme_slug,
     measure_slug,
     {{ unless_suppressed('is_suppressed', 'mention_count') }} as numerator_count,
-    {{ unless_suppressed('is_suppressed', 'comment_count') }} as denominator_count,
+    {{ unless_suppressed('is_suppressed', 'comment_count') }}::bigint as denominator_count,
     {{ unless_suppressed('is_suppressed', 'response_count') }} as response_count,
     {{ unless_suppressed('is_suppressed', share_of('mention_count', 'comment_count')) }} as share,
     {{ unless_suppressed('is_suppressed', wilson_bound('mention_count', 'comment_count', 'low')) }}

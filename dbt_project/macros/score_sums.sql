@@ -1,0 +1,45 @@
+{#- What is added up of every score: enough for shares, means and their intervals, of single scores and composites. -#}
+{% macro score_sums() -%}
+    {{ return([
+        'observation_count', 'value_sum', 'value_square_sum', 'favourable_sum', 'favourable_square_sum',
+        'unfavourable_sum', 'unfavourable_square_sum', 'product_sum',
+    ]) }}
+{%- endmacro %}
+
+{#- The sums of a group of rows. -#}
+{% macro added_score_sums() -%}
+    {% for column in score_sums() -%}
+    sum({{ column }}) as {{ column }}{{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- The sums of a row of `relation`, 0 where it has none. -#}
+{% macro filled_score_sums(relation) -%}
+    {% for column in score_sums() -%}
+    coalesce({{ relation }}.{{ column }}, 0) as {{ column }}{{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- The attributes by which patients are told apart; a group is a value of one of them, never of two. -#}
+{% macro patient_attributes() -%}
+    {{ return(['age_band', 'sex', 'ethnic_group', 'deprivation_quintile', 'preferred_language', 'disability']) }}
+{%- endmacro %}
+
+{#- The kind of part that a row of grouping sets counts: service, or an attribute of patients. -#}
+{% macro counted_part_kind() -%}
+    case
+        when grouping(service_slug) = 0 then 'service'
+        {% for attribute in patient_attributes() -%}
+        when grouping({{ attribute }}) = 0 then '{{ attribute }}'
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{#- The grouping sets of parts: services by month and year, groups of patients by year. -#}
+{% macro counted_parts() -%}
+    (month_start_on, service_slug),
+    (year_start_on, service_slug),
+    {% for attribute in patient_attributes() -%}
+    (year_start_on, {{ attribute }}){{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

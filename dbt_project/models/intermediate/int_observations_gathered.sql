@@ -1,0 +1,90 @@
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
+-- What measures count: scores and read comments of each response, summed, and whom they are counted under.
+with kept_responses as (
+    select * from {{ ref('int_responses_kept') }}
+),
+
+scored as (
+    select
+        response_id,
+        score_slug,
+        instrument_version as score_version,
+        score_value as observed_value,
+        (class_direction is not distinct from 'favourable')::integer::numeric as favourable_part,
+        (class_direction is not distinct from 'unfavourable')::integer::numeric as unfavourable_part
+    from {{ ref('fct_scores') }}
+    where score_state = 'scored'
+),
+
+-- A composite of a person is the mean of the items that the person answered.
+composed as (
+    select
+        scored.response_id,
+        composites.composite_slug as score_slug,
+        scored.score_version,
+        avg(scored.observed_value) as observed_value,
+        avg(scored.favourable_part) as favourable_part,
+        avg(scored.unfavourable_part) as unfavourable_part
+    from scored
+    inner join {{ ref('composites') }} as composites
+        on
+            scored.score_slug = composites.member_score_slug
+            and scored.score_version = composites.instrument_version
+    group by scored.response_id, composites.composite_slug, scored.score_version
+),
+
+read_comments as (
+    select
+        response_id,
+        'comment_sentiment' as score_slug,
+        '1' as score_version,
+        sentiment_score::numeric as observed_value,
+        (sentiment_label in ('positive', 'very_positive'))::integer::numeric as favourable_part,
+        (sentiment_label in ('negative', 'very_negative'))::integer::numeric as unfavourable_part
+    from {{ ref('int_comments_scored') }}
+    where analysis_state = 'analysed'
+),
+
+observed as (
+    select * from scored
+    union all
+    select * from composed
+    union all
+    select * from read_comments
+),
+
+summed as (
+    select
+        response_id,
+        score_slug,
+        score_version,
+        count(*) as observation_count,
+        sum(observed_value) as value_sum,
+        sum(observed_value ^ 2) as value_square_sum,
+        sum(favourable_part) as favourable_sum,
+        sum(favourable_part ^ 2) as favourable_square_sum,
+        sum(unfavourable_part) as unfavourable_sum,
+        sum(unfavourable_part ^ 2) as unfavourable_square_sum,
+        sum(favourable_part * unfavourable_part) as product_sum
+    from observed
+    group by response_id, score_slug, score_version
+)
+
+select
+    summed.*,
+    kept_responses.month_start_on,
+    {{ reporting_year_of('kept_responses.submitted_on') }} as year_start_on,
+    coalesce(kept_responses.organisation_slug, 'not_stated') as organisation_slug,
+    coalesce(kept_responses.service_slug, 'not_stated') as service_slug,
+    coalesce(kept_responses.age_band, 'not_stated') as age_band,
+    coalesce(kept_responses.sex, 'not_stated') as sex,
+    coalesce(kept_responses.ethnic_group, 'not_stated') as ethnic_group,
+    coalesce(kept_responses.deprivation_quintile::text, 'not_stated') as deprivation_quintile,
+    coalesce(kept_responses.preferred_language, 'not_stated') as preferred_language,
+    coalesce(
+        case kept_responses.has_disability when true then 'disabled' when false then 'not_disabled' end,
+        'not_stated'
+    ) as disability
+from summed
+inner join kept_responses on summed.response_id = kept_responses.response_id

@@ -1,0 +1,23 @@
+{{ config(indexes=[
+    {'columns': ['response_id']},
+    {'columns': ['score_slug', 'submitted_on']},
+]) }}
+
+select
+    response_id,
+    score_slug,
+    respondent_id,
+    source_slug,
+    organisation_slug,
+    service_slug,
+    submitted_on,
+    instrument_slug,
+    instrument_version,
+    score_state,
+    score_value::numeric(14, 6) as score_value,
+    score_class,
+    class_direction,
+    answered_item_count,
+    item_count,
+    delivery_id
+from {{ ref('int_scores_computed') }}
