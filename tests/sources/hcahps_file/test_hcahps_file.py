@@ -71,9 +71,9 @@ def drop(tmp_path: Path) -> FolderDrop:
 
 
 @pytest.fixture
-def hospitals(warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
+def hospitals(fresh_warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
     source = declare(tmp_path, "hcahps", "hcahps_file", where={"path": drop.path}, connection=None)
-    return PublishedFigures(warehouse, source, None)
+    return PublishedFigures(fresh_warehouse, source, None)
 
 
 def test_row_becomes_a_figure_of_its_hospital_and_period(
@@ -310,7 +310,7 @@ def test_row_of_an_unknown_period_is_set_aside(hospitals: PublishedFigures, drop
     assert hospitals.states == ["set_aside", "set_aside", "set_aside", "accepted"]
 
 
-def test_whole_real_file_reconciles(hospitals: PublishedFigures, warehouse: Settings, tmp_path: Path) -> None:
+def test_whole_real_file_reconciles(hospitals: PublishedFigures, tmp_path: Path) -> None:
     given = os.environ.get("HCAHPS_ZIP")
     if not given:
         pytest.skip("HCAHPS_ZIP is not set")

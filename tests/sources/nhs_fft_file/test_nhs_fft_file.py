@@ -77,8 +77,8 @@ def drop(tmp_path: Path) -> FolderDrop:
 
 
 @pytest.fixture
-def months(warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
-    return PublishedFigures(warehouse, declared(tmp_path, drop), None)
+def months(fresh_warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
+    return PublishedFigures(fresh_warehouse, declared(tmp_path, drop), None)
 
 
 def declared(tmp_path: Path, drop: FolderDrop, **fields: Any) -> Any:
