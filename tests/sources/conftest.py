@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +58,10 @@ def emulator(site: object) -> Iterator[Emulator]:
     """The system of the module's `site`, running."""
     with site.emulator() as running:  # type: ignore[attr-defined]
         yield running
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield silent.getsockname()[1]
