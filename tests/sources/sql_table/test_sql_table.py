@@ -20,6 +20,7 @@ from patient_feedback.settings import Settings
 from patient_feedback.sources import sql_table
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, SourceConnection
 from patient_feedback.stack.postgres import EmbeddedPostgres
+from patient_feedback.warehouse.connection import connect
 
 WORDS = "The nurse was kind"
 
@@ -519,6 +520,30 @@ def test_postgres_that_is_away_is_worth_another_try(
     with pytest.raises(PlaceUnavailableError, match="survey_system") as raised:
         channel.run()
     assert PASSWORD not in str(raised.value)
+
+
+def test_postgres_that_never_answers_is_given_up(
+    postgres: SurveyTool, opened: Open, silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_table, "CONNECT_SECONDS", 1)
+    channel = opened(postgres)
+    url = sa.make_url(postgres.connection.url).set(port=silent_port)
+    channel.connection = replace(postgres.connection, url=url.render_as_string())
+    with pytest.raises(PlaceUnavailableError, match="survey_system"):
+        channel.run()
+    channel.connection = postgres.connection
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+
+
+def test_rows_that_are_shown_again_are_no_new_delivery(tool: SurveyTool, opened: Open) -> None:
+    channel = opened(tool)
+    channel.run()
+    with connect(channel.settings, "test") as connection:
+        connection.execute("delete from landing.source_cursor")
+    assert channel.run() == 0
+    assert counts(channel) == [(7, 7)]
+    channel.assert_shows("comment", tool.said)
 
 
 def test_sqlite_file_that_is_away_is_worth_another_try_and_is_not_made(
