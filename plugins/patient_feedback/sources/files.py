@@ -131,6 +131,7 @@ def is_as_found(file: FoundFile) -> bool:
 def _explained_reading(file: FoundFile) -> Iterator[None]:
     """Say what goes wrong with a place while one of its files is read."""
     folder = file.url.rsplit("/", 1)[0]
+    away_errors: tuple[type[Exception], ...] = (*_away_errors(file.url), OSError)
     try:
         yield
     except _changed_errors(file.url):
@@ -139,7 +140,7 @@ def _explained_reading(file: FoundFile) -> Iterator[None]:
         raise FeedbackError(
             f"A file at {folder} may not be read: give its source's connection, or this user, the right to read it."
         ) from None
-    except (*_away_errors(file.url), OSError) as error:
+    except away_errors as error:
         if isinstance(error, FileNotFoundError) and not file.url.startswith("file://"):
             # An object store looks for it at the first reading.
             raise ChangedFileError from None
