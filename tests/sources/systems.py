@@ -153,7 +153,7 @@ class Survey(System):
 class Reviews(System):
     base, kind, question = "/v4", "google_reviews", "review"
     error_in_200 = b'{"error": {"code": 503, "message": "UNAVAILABLE"}}'
-    asked: ClassVar = {"place": PLACE}
+    asked: ClassVar = {"place": PLACE, "page_size": 1}
     answers_of_no_json = ("/token",)
     site: GoogleReviews = field(default_factory=GoogleReviews)
 
