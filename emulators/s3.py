@@ -26,6 +26,8 @@ class S3:
     port: int = 0
     before_read: list[Callable[[], None]] = field(default_factory=list)
     """Each is done once, before an object is read."""
+    refusals: list[tuple[str, int, str]] = field(default_factory=list)
+    """What requests that list or that read get instead, in turn: "list" or "read", status, code."""
     _server: ThreadedMotoServer | None = None
 
     def __enter__(self) -> Self:
@@ -39,7 +41,13 @@ class S3:
 
         def spoilt(environ: dict[str, Any], start_response: Any) -> Any:
             is_object = environ["PATH_INFO"].startswith(f"/{self.bucket}/")
-            if self.before_read and is_object and environ["REQUEST_METHOD"] == "GET":
+            is_read = is_object and environ["REQUEST_METHOD"] == "GET"
+            way = "read" if is_read else "list" if "list-type" in environ["QUERY_STRING"] else ""
+            if self.refusals and self.refusals[0][0] == way:
+                _, status, code = self.refusals.pop(0)
+                start_response(f"{status} {code}", [("Content-Type", "application/xml")])
+                return [f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()]
+            if self.before_read and is_read:
                 self.before_read.pop(0)()
             return application(environ, start_response)
 

@@ -39,8 +39,11 @@ class Emulator:
     routes: list[Route]
     port: int = 0
     faults: list[Fault] = field(default_factory=list)
+    first: Callable[[str], Fault | None] | None = None
+    """Says by its path what each request gets in place of its first answer; the same request again gets the true one."""
     requests: list[str] = field(default_factory=list)
     """Method and path with query of each request, in order."""
+    _failed: set[str] = field(default_factory=set)
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
 
@@ -48,7 +51,14 @@ class Emulator:
         application = Starlette(routes=self.routes)
         application.add_middleware(BaseHTTPMiddleware, dispatch=self._dispatch)
         config = uvicorn.Config(
-            application, host="127.0.0.1", port=self.port, log_level="critical", lifespan="off", ws="none"
+            application,
+            host="127.0.0.1",
+            port=self.port,
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+            # A fault may say another time.
+            date_header=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -73,11 +83,16 @@ class Emulator:
 
     async def _dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
-        self.requests.append(f"{request.method} {request.url.path}{query}")
+        asked = f"{request.method} {request.url.path}{query}"
+        self.requests.append(asked)
         fault = next((one for one in self.faults if request.url.path.endswith(one.path)), None)
+        if fault is not None:
+            self.faults.remove(fault)
+        elif self.first is not None and asked not in self._failed:
+            self._failed.add(asked)
+            fault = self.first(request.url.path)
         if fault is None:
             return await call_next(request)
-        self.faults.remove(fault)
         if fault.delay_seconds:
             import anyio
 

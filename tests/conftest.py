@@ -76,7 +76,7 @@ def settings_for(server: EmbeddedPostgres, database: str, **variables: str) -> S
 
 
 @pytest.fixture
-def warehouse(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
+def fresh_warehouse(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a migrated, empty warehouse that belongs to this test alone."""
     name = f"test_{os.getpid()}_{next(_database_numbers)}"
     server.create_warehouse(name, template=TEMPLATE)
@@ -84,6 +84,11 @@ def warehouse(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
         yield settings_for(server, name, FEEDBACK_LANDING_URL=(tmp_path / "landing").as_uri())
     finally:
         server.drop_database(name)
+
+
+@pytest.fixture
+def warehouse(fresh_warehouse: Settings) -> Settings:
+    return fresh_warehouse
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -85,6 +85,19 @@ class Channel:
             )
         )
 
+    def assert_shows(self, question_slug: str, truth: Mapping[str, str]) -> None:
+        """Assert that the warehouse holds what the source holds, record by record, and no words of what is gone."""
+        assert self.said(question_slug) == truth
+        records = dict(self.rows("select source_record_ref, is_withdrawn from feedback.record"))
+        assert {ref for ref, is_withdrawn in records.items() if not is_withdrawn} == set(truth)
+        assert dict(self.rows("select source_record_ref, is_withdrawn from feedback.response")) == records
+        originals = self.rows(
+            "select source_record_ref, original_text from restricted.comment_original "
+            "inner join feedback.comment using (comment_id) where question_slug = %s",
+            question_slug,
+        )
+        assert dict(originals) == {ref: words for ref, words in truth.items() if words.strip()}
+
     @property
     def withdrawn(self) -> set[str]:
         return {

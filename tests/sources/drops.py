@@ -1,11 +1,13 @@
-"""One source of CSV files in each kind of place: a folder, an S3 bucket, an SFTP server."""
+"""One source of files in each kind of place (a folder, an S3 bucket, an SFTP server) and in each format."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +30,50 @@ MAPPING = {
 def rows_of(*records: tuple[str, ...]) -> bytes:
     """Return a CSV of (id, words), or of (id, words, date), or of (id, words, date, status)."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
-    for number, words, date, status in (
-        (*one, "2026-03-02", "")[:4] if len(one) == 2 else (*one, "")[:4] for one in records
-    ):
-        writer.writerow((number, date, status, words))
+    csv.writer(text).writerows([HEADER, *_rows(records)])
     return text.getvalue().encode()
+
+
+def workbook_of(*records: tuple[str, ...]) -> bytes:
+    """Return the same as an Excel workbook."""
+    from openpyxl import Workbook
+
+    book, content = Workbook(), io.BytesIO()
+    for row in (HEADER, *_rows(records)):
+        book.active.append(row)
+    book.save(content)
+    return content.getvalue()
+
+
+def lines_of(*records: tuple[str, ...]) -> bytes:
+    """Return the same as JSON Lines."""
+    lines = (json.dumps(dict(zip(HEADER, row, strict=True))) for row in _rows(records))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _rows(records: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    for one in records:
+        number, words, date, status = (*one, "2026-03-02", "")[:4] if len(one) == 2 else (*one, "")[:4]
+        yield number, date, status, words
+
+
+FORMATS: dict[str, Callable[..., bytes]] = {"csv": rows_of, "xlsx": workbook_of, "jsonl": lines_of}
 
 
 class Drop(ABC):
     """A place to which somebody delivers files."""
 
     connection: SourceConnection | None = None
+    ending: str = "csv"
 
     def __init__(self) -> None:
         self.moment = NOON
+
+    def written(self, *records: tuple[str, ...]) -> bytes:
+        return FORMATS[self.ending](*records)
+
+    def deliver(self, name: str, *records: tuple[str, ...]) -> None:
+        self.put(f"{name}.{self.ending}", self.written(*records))
 
     @property
     @abstractmethod
@@ -58,10 +88,10 @@ class Drop(ABC):
     def rename(self, old: str, new: str) -> None:
         """Give a delivered file its final name."""
 
-    def declared(self, folder: Path, kind: str = "csv_file", **fields: Any) -> Any:
+    def declared(self, folder: Path, **fields: Any) -> Any:
         where = {"path": self.path, **fields.pop("where", {})}
         connection = self.connection.name if self.connection else None
-        return declare(folder, "drop", kind, where=where, connection=connection, **fields)
+        return declare(folder, "drop", f"{self.ending}_file", where=where, connection=connection, **fields)
 
 
 class FolderDrop(Drop):
@@ -105,7 +135,7 @@ class S3Drop(Drop):
             store.url,
             store.key,
             store.secret,
-            {"region_name": "eu-west-2", "config_kwargs": {"retries": {"max_attempts": 1}}},
+            {"region_name": "eu-west-2", "config_kwargs": {"retries": {"max_attempts": 0}}},
         )
 
     @property

@@ -70,15 +70,32 @@ def _started(client: SourceClient, request: ExtractionRequest) -> str:
     parameters = {"_type": RESOURCE_TYPE}
     if since := _since(request):
         parameters["_since"] = since.isoformat()
-    answer = client.send("GET", "$export", params=parameters, headers={"Prefer": "respond-async"})
-    job = answer.headers.get("Content-Location")
-    if answer.status_code != 202 or not job:
-        raise FeedbackError(
-            f"The source '{request.source.slug}' answers a bulk export with {answer.status_code} and "
-            f"{'an' if job else 'no'} address to ask at, not with 202 and one: its server does no bulk export there. "
-            "Check the connection's address, or declare the source as fhir_search."
-        )
-    return urljoin(str(answer.url), job)
+    for attempt in range(ATTEMPTS):
+        answer = client.send("GET", "$export", params=parameters, headers={"Prefer": "respond-async"})
+        job = answer.headers.get("Content-Location")
+        if answer.status_code == 202 and job:
+            return urljoin(str(answer.url), job)
+        if answer.status_code == 202 or not _is_error(answer.content):
+            raise FeedbackError(
+                f"The source '{request.source.slug}' answers a bulk export with {answer.status_code} and "
+                f"{'an' if job else 'no'} address to ask at, not with 202 and one: its server does no bulk export there. "
+                "Check the connection's address, or declare the source as fhir_search."
+            )
+        http_client.wait_seconds(2.0**attempt)
+    raise PlaceUnavailableError(
+        f"The source '{request.source.slug}' answers a bulk export with an error in a {answer.status_code}, {ATTEMPTS} "
+        "times: the next run asks again. If it stays so, check the address in the Airflow connection "
+        f"'{request.connection.name}', or declare the source as fhir_search."
+    )
+
+
+def _is_error(body: bytes) -> bool:
+    """Tell whether an answer is an error that came with status 200: an OperationOutcome, or no JSON at all."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return True
+    return isinstance(content, Mapping) and content.get("resourceType") == "OperationOutcome"
 
 
 def _since(request: ExtractionRequest) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ DEFAULT_PATTERNS = {
     SourceKind.NHS_FFT_FILE: ("*.xlsx", "*.xlsm"),
 }
 _SSH = ("sftp://", "ssh://")
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Said by the worker's own disk, to which a file is copied while it is read."""
 _SSH_URL = re.compile(r"(?:sftp|ssh)://(?P<host>\[[^\]]+\]|[^/:]*)(:(?P<port>\d+))?(?P<path>/.*)?")
 
 log = logging.getLogger(__name__)
@@ -102,28 +105,51 @@ def list_files(
 def open_file(file: FoundFile) -> Iterator[BinaryIO]:
     """Open a found file for reading bytes.
 
-    Raises PlaceUnavailableError where its place goes away meanwhile, and ChangedFileError where an object store
-    no longer has what was found.
+    Raises PlaceUnavailableError where its place goes away meanwhile, FeedbackError where the file may not be read, and
+    ChangedFileError where it was moved away since it was found, or an object store no longer has what was found.
     """
-    try:
-        with file.file_system.open(file.path, "rb") as stream:
+    with _explained_reading(file):
+        try:
+            opened = file.file_system.open(file.path, "rb")
+        except FileNotFoundError:
+            raise ChangedFileError from None
+        with opened as stream:
             yield stream
-    except _changed_errors(file.url):
-        raise ChangedFileError from None
-    except _away_errors(file.url) as error:
-        raise PlaceUnavailableError(
-            f"{file.url.rsplit('/', 1)[0]} went away while a file was read there ({type(error).__name__}): nothing of "
-            "the file was kept, and the next run reads it again."
-        ) from None
 
 
 def is_as_found(file: FoundFile) -> bool:
     """Tell whether the file is still the one that was found; one that was moved away was there to its end."""
     file.file_system.invalidate_cache()
+    with _explained_reading(file):
+        try:
+            return bool(_version(file.file_system.info(file.path)) == file.version)
+        except FileNotFoundError:
+            return True
+
+
+@contextmanager
+def _explained_reading(file: FoundFile) -> Iterator[None]:
+    """Say what goes wrong with a place while one of its files is read."""
+    folder = file.url.rsplit("/", 1)[0]
+    away_errors: tuple[type[Exception], ...] = (*_away_errors(file.url), OSError)
     try:
-        return bool(_version(file.file_system.info(file.path)) == file.version)
-    except FileNotFoundError:
-        return True
+        yield
+    except _changed_errors(file.url):
+        raise ChangedFileError from None
+    except PermissionError:
+        raise FeedbackError(
+            f"A file at {folder} may not be read: give its source's connection, or this user, the right to read it."
+        ) from None
+    except away_errors as error:
+        if isinstance(error, FileNotFoundError) and not file.url.startswith("file://"):
+            # An object store looks for it at the first reading.
+            raise ChangedFileError from None
+        if file.url.startswith("file://") or getattr(error, "errno", None) in _FULL_DISK:
+            raise
+        raise PlaceUnavailableError(
+            f"{folder} went away while a file was read there ({type(error).__name__}): nothing of "
+            "the file was kept, and the next run reads it again."
+        ) from None
 
 
 def _place(source: Source, connection: SourceConnection | None) -> tuple[Any, str]:

@@ -267,17 +267,23 @@ def _wait(state: RetryCallState) -> float:
 
 
 def retry_after_seconds(answer: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After, which is a number or a date."""
+    """Return the seconds of a Retry-After, which is a number or a date by the clock of the source."""
     given = answer.headers.get("Retry-After", "").strip()
-    if not given:
-        return None
     if given.isdecimal():
         return float(given)
+    moment = _http_date(given)
+    if moment is None:
+        return None
+    now = _http_date(answer.headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _http_date(given: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(given)
     except ValueError:
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _shown(url: str) -> str:

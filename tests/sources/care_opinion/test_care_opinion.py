@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,6 @@ def site() -> CareOpinion:
 
 
 @pytest.fixture
-def emulator(site: CareOpinion) -> Iterator[Emulator]:
-    with site.emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
 def channel(warehouse: Settings, tmp_path: Path, emulator: Emulator) -> Channel:
     request = {"page_size": 3, "requests_per_second": 1000, "timeout_seconds": 2}
     source = declare(tmp_path, "opinions", "care_opinion", request=request)
@@ -43,7 +38,7 @@ def truth(site: CareOpinion) -> dict[str, str]:
 
 def test_first_load_brings_all_and_a_second_run_nothing(channel: Channel, site: CareOpinion) -> None:
     assert channel.run() == 7
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
     assert channel.run() == 0
     assert len(channel.rows("select from landing.delivery")) == 1
 
@@ -60,7 +55,7 @@ def test_edited_opinion_shows_its_latest_words_and_its_new_tags(channel: Channel
     site.put(5, "The nurse was rude", "2026-03-05T09:00:00+00:00", criticality="strongly critical")
     site.opinions["6"]["tags"] = [{"name": "kindness", "group": "what", "polarity": 1}]
     assert channel.run() == 2
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
     [(tags,)] = channel.rows(
         "select source_metadata -> 'positive_tags' from feedback.response where source_record_ref = '6'"
     )
@@ -81,7 +76,7 @@ def test_opinion_that_was_taken_down_is_withdrawn_with_its_words(channel: Channe
     site.remove(7)
     assert channel.run() == 1
     assert channel.withdrawn == {"7"}
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
     for table in ("restricted.comment_original", "landing.record", "landing.candidate_comment"):
         held = channel.rows(f"select t::text from {table} as t where t::text like '%kind %'")
         assert held, f"{table} must hold the words of the others"
@@ -90,7 +85,7 @@ def test_opinion_that_was_taken_down_is_withdrawn_with_its_words(channel: Channe
     site.put(7, "The nurse was kind 7", "2026-03-07T09:00:00+00:00")
     assert channel.run() == 1
     assert channel.withdrawn == set()
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 def test_opinion_that_is_taken_down_long_after_is_withdrawn_too(channel: Channel, site: CareOpinion) -> None:
@@ -99,7 +94,7 @@ def test_opinion_that_is_taken_down_long_after_is_withdrawn_too(channel: Channel
     site.remove(50)
     channel.run()
     assert channel.withdrawn == {"50"}
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 def test_opinion_published_long_after_it_was_submitted_is_not_missed(
@@ -137,7 +132,7 @@ def test_site_that_shows_nothing_by_mistake_withdraws_nothing(channel: Channel, 
     with pytest.raises(FeedbackError, match="Nothing was withdrawn"):
         channel.run()
     site.opinions = before
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 def test_page_that_shifts_while_it_is_read_loses_nothing(
@@ -150,7 +145,7 @@ def test_page_that_shifts_while_it_is_read_loses_nothing(
     emulator.faults = [Fault(path="/tags", before=shift)]
     channel.run()
     channel.run()
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +165,7 @@ def test_fault_that_passes_is_met_with_another_try(
 ) -> None:
     emulator.faults = [fault]
     channel.run()
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 def test_storm_of_429_waits_as_long_as_the_site_asks(
@@ -179,7 +174,22 @@ def test_storm_of_429_waits_as_long_as_the_site_asks(
     emulator.faults = [Fault(status=429, headers={"Retry-After": "7"}) for _ in range(4)]
     channel.run()
     assert waits == [7.0] * 4
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
+
+
+@pytest.mark.parametrize("hours", [-2, 0, 2])
+def test_moment_to_ask_again_is_by_the_clock_of_the_site(
+    channel: Channel, site: CareOpinion, emulator: Emulator, waits: list[float], hours: int
+) -> None:
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    dates = {
+        "Date": format_datetime(now, usegmt=True),
+        "Retry-After": format_datetime(now + timedelta(seconds=7), usegmt=True),
+    }
+    emulator.faults = [Fault(status=429, headers=dates) for _ in range(4)]
+    channel.run()
+    assert waits == [7.0] * 4
+    channel.assert_shows("story", truth(site))
 
 
 def test_site_that_stays_away_leaves_nothing_half_done(
@@ -191,7 +201,7 @@ def test_site_that_stays_away_leaves_nothing_half_done(
     assert channel.cursor is None
     assert not channel.rows("select from landing.delivery")
     channel.run()
-    assert channel.said("story") == truth(site)
+    channel.assert_shows("story", truth(site))
 
 
 def test_refused_key_names_the_connection_and_never_the_key(channel: Channel) -> None:
@@ -222,10 +232,3 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel) -> No
     assert set(channel.said("story")) == {"2", "3", "4"}
     channel.run()
     assert set(channel.said("story")) == set("1234567")
-
-
-def test_opinion_at_the_change_of_clocks_counts_on_its_local_day(channel: Channel, site: CareOpinion) -> None:
-    site.put(40, "Before midnight in winter", "2026-03-28T23:30:00+00:00")
-    site.put(41, "After midnight in summer", "2026-03-29T23:30:00+00:00")
-    channel.run()
-    assert (channel.days["40"], channel.days["41"]) == ("2026-03-28", "2026-03-30")

@@ -84,7 +84,7 @@ def test_first_load_brings_all_and_a_second_run_nothing(
     channel: Channel, forms: FhirServer, emulator: Emulator
 ) -> None:
     assert channel.run() == 7
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
     assert channel.cursor == {"transaction_time": "2026-03-01T09:07:00+00:00"}
     assert channel.run() == 0
@@ -113,7 +113,7 @@ def test_server_that_drops_no_export_stops_nothing(
     go_by = Fault(path="/job1", before=lambda: None)
     emulator.faults = [go_by, Fault(status=405, path="/job1")]
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.cursor is not None
 
 
@@ -129,7 +129,7 @@ def test_amended_response_shows_its_latest_words(channel: Channel, forms: FhirSe
     for words in ("The nurse was rude", "The nurse was kind 5"):
         forms.put("r5", said(words), status="amended")
         assert channel.run() == 1
-        assert channel.said("said") == truth(forms)
+        channel.assert_shows("said", truth(forms))
 
 
 def test_response_entered_in_error_is_withdrawn_and_its_words_are_gone(
@@ -139,7 +139,7 @@ def test_response_entered_in_error_is_withdrawn_and_its_words_are_gone(
     forms.change("r7", status="entered-in-error")
     assert channel.run() == 1
     assert channel.withdrawn == {"r7"}
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert not channel.rows("select from restricted.comment_original where original_text like '%%kind 7'")
     assert not channel.rows("select from landing.record where payload::text like '%%kind 7%%'")
     assert channel.run() == 0
@@ -152,7 +152,7 @@ def test_deleted_response_is_withdrawn_and_one_never_held_is_not(channel: Channe
     forms.delete("r2")
     assert channel.run() == 1
     assert channel.withdrawn == {"r2"}
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.run() == 0
 
 
@@ -167,7 +167,7 @@ def test_response_created_again_after_it_was_deleted_stands(
     forms.deleted["r2"] = moment
     channel.run()
     assert channel.withdrawn == set()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_response_that_is_in_progress_again_is_withdrawn(channel: Channel, forms: FhirServer) -> None:
@@ -176,14 +176,14 @@ def test_response_that_is_in_progress_again_is_withdrawn(channel: Channel, forms
     forms.change("r3", status="in-progress")
     assert channel.run() == 1
     assert channel.withdrawn == {"r3"}
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_responses_to_other_questionnaires_stay_where_they_are(channel: Channel, forms: FhirServer) -> None:
     forms.put("other", said("Another form"), questionnaire="https://forms.example.org/Questionnaire/intake|1")
     forms.put("v2", said("Of version two"), questionnaire=f"{QUESTIONNAIRE}|2")
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert "v2" in channel.said("said")
     assert not channel.rows("select from landing.record where payload::text like '%%Another form%%'")
     # The server's count is of lines, whosever they are.
@@ -216,7 +216,7 @@ def test_export_in_part_lands_what_came_and_asks_for_the_same_again(
     assert channel.rows("select missing_columns from landing.delivery order by file_name")[-1] == ([],)
     forms.withheld, forms.outcomes = set(), []
     assert channel.run() == 1
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.cursor != cursor
 
 
@@ -242,7 +242,7 @@ def test_token_goes_to_files_only_where_they_want_it(
 ) -> None:
     forms.requires_token = requires_token
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     given = {authorization for path, authorization in forms.authorizations if "/files/" in path}
     assert given == ({f"Bearer {KEY}"} if requires_token else {None})
 
@@ -258,7 +258,7 @@ def test_files_of_another_host_are_read_without_the_token_where_it_is_named(
         named = {"file_hosts": [f"127.0.0.1:{store.port}"]}
         channel.connection = replace(channel.connection, extra=named)
         channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert len(store.requests) == 3
 
 
@@ -290,7 +290,7 @@ def test_packed_file_is_read(channel: Channel, forms: FhirServer, packed: dict[s
     for name, value in packed.items():
         setattr(forms, name, value)
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
 
 
@@ -331,7 +331,7 @@ def test_file_that_is_spoilt_once_is_fetched_again(
         Fault(fault.status, fault.body, fault.headers, "/QuestionnaireResponse2.ndjson", fault.delay_seconds)
     ]
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
 
 
@@ -346,7 +346,7 @@ def test_file_that_stays_spoilt_leaves_the_files_before_it_landed(
     assert channel.cursor is None
     # The next run asks for a new export and lands what is not there yet.
     assert channel.run() == 4
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_broken_line_within_a_file_is_named_without_its_words(
@@ -359,7 +359,7 @@ def test_broken_line_within_a_file_is_named_without_its_words(
     assert "Words" not in str(raised.value)
     assert counts(channel) == []
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 @pytest.mark.parametrize(("status", "requires_token"), [(404, True), (410, True), (403, False)])
@@ -373,7 +373,22 @@ def test_expired_link_ends_in_a_new_export(
     assert "signed-secret" not in str(raised.value)
     assert channel.cursor is None
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
+
+
+def test_response_changed_while_its_export_is_written_comes_with_the_next_run(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    def change() -> None:
+        forms.put("r1", said("Changed while the export was written"), status="amended")
+        forms.put("r8", said("Came while the export was written"))
+        forms.delete("r2")
+
+    emulator.faults = [Fault(path="/job1", before=change)]
+    assert channel.run() == 7
+    assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
+    assert channel.run() == 3
+    channel.assert_shows("said", truth(forms))
 
 
 def test_export_that_takes_long_is_asked_for_as_the_server_bids(
@@ -383,7 +398,7 @@ def test_export_that_takes_long_is_asked_for_as_the_server_bids(
     emulator.faults = [Fault(status=429, path="/job1", headers={"Retry-After": "20"})]
     channel.run()
     assert waits == [20.0, 5.0, 5.0, 5.0]
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_server_that_names_no_time_is_asked_ever_less_often(
@@ -419,7 +434,7 @@ def test_state_with_an_error_body_is_asked_for_again(
 ) -> None:
     emulator.faults = [Fault(body=body, path="/job1")]
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     emulator.faults = [Fault(body=body, path="/job2") for _ in range(6)]
     with pytest.raises(PlaceUnavailableError, match="no manifest"):
         channel.run()
@@ -432,7 +447,19 @@ def test_export_that_the_server_forgot_is_started_anew_by_the_next_run(
     with pytest.raises(PlaceUnavailableError, match="forgot"):
         channel.run()
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
+
+
+def test_export_that_is_never_begun_for_an_error_in_a_200_is_the_next_run_s(
+    channel: Channel, forms: FhirServer, emulator: Emulator, waits: list[float]
+) -> None:
+    outcome = json.dumps(ERROR).encode()
+    emulator.faults = [Fault(body=outcome, path="/$export") for _ in range(6)]
+    with pytest.raises(PlaceUnavailableError, match="exported"):
+        channel.run()
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+    channel.run()
+    channel.assert_shows("said", truth(forms))
 
 
 def test_server_without_bulk_export_is_told_apart(channel: Channel, emulator: Emulator) -> None:
@@ -475,7 +502,7 @@ def test_cursor_follows_the_clock_of_the_server(
     forms.now -= timedelta(hours=2)
     forms.put("r3", said("After the clock was put right"), status="amended")
     assert channel.run() == 1
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_backfill_of_a_window_gives_the_same_rows(channel: Channel, forms: FhirServer) -> None:
@@ -488,7 +515,7 @@ def test_backfill_of_a_window_gives_the_same_rows(channel: Channel, forms: FhirS
     assert channel.cursor == cursor
     # A deletion belongs to no window; the next run brings it.
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, forms: FhirServer) -> None:
@@ -496,7 +523,7 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, forms
     assert set(channel.said("said")) == {"r2", "r3", "r4"}
     assert channel.cursor is None
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, emulator: Emulator, forms: FhirServer) -> None:

@@ -46,7 +46,7 @@ def counts(channel: Channel) -> list[tuple]:
 
 def test_first_load_brings_all_and_a_second_run_nothing(channel: Channel, forms: FhirServer) -> None:
     assert channel.run() == 7
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(7, 7)]
     assert channel.cursor == {"last_updated": "2026-03-01T09:07:00+00:00"}
     assert channel.run() == 0
@@ -91,7 +91,7 @@ def test_amended_response_shows_its_latest_words(channel: Channel, forms: FhirSe
     channel.run()
     forms.put("r5", said("The nurse was rude"), status="amended")
     assert channel.run() == 1
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.rows("select record_version from feedback.record where source_record_ref = 'r5'") == [(2,)]
 
 
@@ -110,7 +110,7 @@ def test_response_entered_in_error_is_withdrawn_and_its_words_are_gone(
     forms.change("r7", status="entered-in-error")
     assert channel.run() == 1
     assert channel.withdrawn == {"r7"}
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert not channel.rows("select from restricted.comment_original where original_text like '%%kind 7'")
     assert not channel.rows("select from landing.record where payload::text like '%%kind 7%%'")
     last = channel.rows("select landing_url from landing.delivery order by file_name desc limit 1")[0][0]
@@ -125,7 +125,7 @@ def test_response_entered_in_error_comes_back_when_it_is_amended(channel: Channe
     forms.change("r7", status="amended")
     channel.run()
     assert channel.withdrawn == set()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_deleted_response_is_withdrawn_though_another_came(channel: Channel, forms: FhirServer) -> None:
@@ -134,7 +134,7 @@ def test_deleted_response_is_withdrawn_though_another_came(channel: Channel, for
     forms.put("r8", said("The nurse was kind 8"))
     assert channel.run() == 2
     assert channel.withdrawn == {"r2"}
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.run() == 0
 
 
@@ -147,7 +147,7 @@ def test_response_that_is_in_progress_again_is_withdrawn(channel: Channel, forms
     assert channel.withdrawn == {"r3"}
     forms.change("open", status="completed")
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_server_that_shows_nothing_by_mistake_withdraws_nothing(channel: Channel, forms: FhirServer) -> None:
@@ -159,7 +159,7 @@ def test_server_that_shows_nothing_by_mistake_withdraws_nothing(channel: Channel
         channel.run()
     forms.resources = kept
     assert channel.run() == 0
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 @pytest.mark.parametrize("is_sorting", [True, False], ids=["sorts", "does not sort"])
@@ -180,7 +180,7 @@ def test_page_that_shifts_while_it_is_read_loses_nothing(
     assert channel.said("said").items() >= truth(forms).items()
     # What was deleted after it was read is found by the next run, whose count agrees again.
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert len(set(counts(channel)[-1])) == 1
 
 
@@ -194,7 +194,7 @@ def test_edit_that_slips_to_a_page_that_was_read_is_not_lost(
     change = Fault(before=lambda: forms.put("r1", said("Edited again"), status="amended"))
     emulator.faults = [go_by, go_by, change]
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_response_that_appears_with_an_old_moment_is_found_by_the_count(
@@ -205,7 +205,7 @@ def test_response_that_appears_with_an_old_moment_is_found_by_the_count(
     forms.put("moved", said("Moved from another server"))["meta"]["lastUpdated"] = "2026-02-01T09:00:00+00:00"
     forms.put("r8", said("The nurse was kind 8"))
     assert channel.run() == 2
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     # One and the newest that was seen before by the window, one by its name.
     assert counts(channel)[-1] == (3, 3)
     assert channel.run() == 0
@@ -218,7 +218,7 @@ def test_two_versions_read_in_one_run_do_not_contradict_each_other(
     change = Fault(before=lambda: forms.put("r1", said("Changed while reading"), status="amended"))
     emulator.faults = [ask, ask, change]
     assert channel.run() == 8
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert not channel.rows("select from landing.candidate_record where is_conflicting_in_delivery")
     assert channel.cursor == {"last_updated": "2026-03-01T09:08:00+00:00"}
     assert channel.run() == 0
@@ -229,7 +229,7 @@ def test_more_changes_of_one_moment_than_a_page_holds(channel: Channel, forms: F
     for number in range(10, 30):
         forms.put(f"r{number}", said(f"Moved in one transaction {number}"))
     assert channel.run() == 27
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_server_that_does_not_sort_is_followed_by_its_links(
@@ -237,7 +237,7 @@ def test_server_that_does_not_sort_is_followed_by_its_links(
 ) -> None:
     forms.is_sorting = False
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert sum("_getpages" in asked for asked in emulator.requests) == 2
 
 
@@ -248,7 +248,7 @@ def test_server_that_does_not_sort_gives_a_whole_window(
     # Each page is in order by itself, and the pages are not.
     channel = channel_of(warehouse, tmp_path, emulator, page_size=1)
     channel.run(window=(utc("2026-03-01"), utc("2026-03-02")))
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_link_to_the_next_page_that_expired_leaves_nothing_half_done(
@@ -261,7 +261,7 @@ def test_link_to_the_next_page_that_expired_leaves_nothing_half_done(
     assert channel.cursor is None
     assert counts(channel) == []
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_link_to_another_host_is_not_followed_with_the_token(
@@ -298,7 +298,7 @@ def test_fault_in_the_middle_of_paging_is_met_with_another_try(
     go_by = Fault(path="Response", before=lambda: None)
     emulator.faults = [go_by, go_by, fault]
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(7, 7)]
 
 
@@ -308,7 +308,7 @@ def test_storm_of_429_waits_as_long_as_the_server_asks(
     emulator.faults = [Fault(status=429, headers={"Retry-After": "7"}) for _ in range(4)]
     channel.run()
     assert waits == [7.0] * 4
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_server_that_stays_away_leaves_nothing_half_done(
@@ -321,7 +321,7 @@ def test_server_that_stays_away_leaves_nothing_half_done(
     assert channel.cursor is None
     assert counts(channel) == []
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
 
 
 def test_refused_token_names_the_connection_and_never_the_token(channel: Channel) -> None:
@@ -357,7 +357,7 @@ def test_server_that_cannot_count_is_read_and_its_deletions_found(
     channel.run()
     forms.delete("r4")
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.withdrawn == {"r4"}
     assert {counted for counted, _ in counts(channel)} == {None}
 
@@ -368,7 +368,7 @@ def test_server_that_does_not_know_the_questionnaire_lands_no_other(
     forms.put("other", said("Another form"), questionnaire="https://forms.example.org/Questionnaire/intake|1")
     forms.is_questionnaire_known = False
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert not channel.rows("select from landing.record where payload::text like '%%Another form%%'")
     # The difference is told: the server counts what it should not.
     assert counts(channel) == [(8, 7)]
@@ -438,7 +438,7 @@ def test_cursor_follows_the_clock_of_the_server(
     forms.now -= timedelta(hours=2)
     forms.put("r3", said("After the clock was put right"), status="amended")
     assert channel.run() == 1
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert channel.cursor == {"last_updated": "2026-03-01T11:08:00+00:00"}
 
 
@@ -456,4 +456,4 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, forms
     assert set(channel.said("said")) == {"r2", "r3", "r4"}
     assert channel.cursor is None
     channel.run()
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))

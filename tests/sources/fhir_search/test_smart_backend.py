@@ -74,7 +74,7 @@ def test_client_that_signs_is_given_what_it_asks_for(
         warehouse, tmp_path, emulator, private, extra={"algorithm": algorithm, "key_id": "k1"}
     )
     assert channel.run() == 7
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert sum(GRANTING in one for one in emulator.requests) == 1
 
 
@@ -84,7 +84,7 @@ def test_token_that_runs_out_while_paging_is_fetched_again(
     forms.client, forms.uses_of_token = (CLIENT, rsa_keys[1]), 2
     channel = connected(warehouse, tmp_path, emulator, rsa_keys[0])
     assert channel.run() == 7
-    assert channel.said("said") == truth(forms)
+    channel.assert_shows("said", truth(forms))
     assert sum(GRANTING in one for one in emulator.requests) > 1
 
 

@@ -1,4 +1,4 @@
-"""A source of CSV files in each kind of place."""
+"""A source of files in each kind of place and in each format."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ def s3_drop(store: S3) -> S3Drop:
     return S3Drop(store)
 
 
-@pytest.fixture(params=["folder", "sftp", "s3"])
+@pytest.fixture(params=["folder-csv", "sftp-csv", "s3-csv", "folder-xlsx", "folder-jsonl"])
 def drop(request: pytest.FixtureRequest) -> Drop:
-    return request.getfixturevalue(f"{request.param}_drop")
+    place, ending = request.param.split("-")
+    drop = request.getfixturevalue(f"{place}_drop")
+    drop.ending = ending
+    return drop
 
 
 @pytest.fixture

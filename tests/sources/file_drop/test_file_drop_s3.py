@@ -9,6 +9,7 @@ import pytest
 from channel import Channel
 from drops import S3Drop, rows_of
 from emulators.s3 import S3
+from s3fs import S3FileSystem
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 
@@ -59,3 +60,49 @@ def test_object_that_is_replaced_while_it_is_read_never_lands_mixed(
     assert channel.run() == 0
     assert channel.run() == 1
     assert channel.said("story") == {"a": "Rude staff"}
+
+
+@pytest.mark.parametrize("way", ["list", "read"])
+def test_storm_of_refusals_is_met_with_another_try(channel: Channel, store: S3, way: str) -> None:
+    store.refusals = [(way, 503, "SlowDown")] * 3
+    assert channel.run() == 1
+    assert not store.refusals
+    channel.assert_shows("story", {"a": "Kind staff"})
+
+
+@pytest.mark.parametrize("way", ["list", "read"])
+def test_store_that_fails_keeps_what_landed_before_and_is_tried_again(
+    channel: Channel, s3_drop: S3Drop, way: str
+) -> None:
+    channel.run()
+    s3_drop.put("2.csv", rows_of(("b", "Long wait")))
+    s3_drop.store.refusals = [(way, 500, "InternalError")] * 9
+    with pytest.raises(PlaceUnavailableError, match="feedback-drop/in"):
+        channel.run()
+    s3_drop.store.refusals.clear()
+    channel.assert_shows("story", {"a": "Kind staff"})
+    assert channel.run() == 1
+    channel.assert_shows("story", {"a": "Kind staff", "b": "Long wait"})
+
+
+def test_object_that_may_not_be_read_is_for_a_person(channel: Channel, store: S3) -> None:
+    store.refusals = [("read", 403, "AccessDenied")]
+    with pytest.raises(FeedbackError, match=r"feedback-drop/in may not be read") as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert channel.run() == 1
+
+
+def test_store_that_never_answers_is_given_up(
+    channel: Channel, silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(S3FileSystem, "retries", 1)
+    there = channel.connection
+    patience = {"connect_timeout": 0.2, "read_timeout": 0.2, "retries": {"max_attempts": 0}}
+    silent = {"url": f"http://127.0.0.1:{silent_port}", "extra": {"config_kwargs": patience}}
+    channel.connection = replace(there, **silent)
+    with pytest.raises(PlaceUnavailableError, match="does not answer"):
+        channel.run()
+    channel.connection = there
+    assert channel.run() == 1
+    channel.assert_shows("story", {"a": "Kind staff"})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,13 +136,6 @@ def test_server_that_is_away_is_tried_again_and_nothing_is_lost(
         channel.run()
     ssh.__enter__()
     assert channel.run() == 1
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        yield silent.getsockname()[1]
 
 
 def test_server_that_never_answers_is_given_up(

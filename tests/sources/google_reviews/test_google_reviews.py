@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.settings import Settings
 from patient_feedback.sources.extraction import SourceConnection
 from patient_feedback.sources.google_reviews import original_words, payload
-from patient_feedback.warehouse.connection import connect
 
 
 @pytest.fixture
@@ -25,12 +23,6 @@ def site() -> GoogleReviews:
     for number in range(1, 6):
         site.put(f"r{number}", f"The nurse was kind {number}", f"2026-0{number}-1{number}T09:00:00Z")
     return site
-
-
-@pytest.fixture
-def emulator(site: GoogleReviews) -> Iterator[Emulator]:
-    with site.emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture
@@ -61,19 +53,11 @@ def counts(channel: Channel) -> list[tuple]:
 
 def test_first_load_brings_all_and_a_second_run_nothing(channel: Channel, site: GoogleReviews) -> None:
     assert channel.run() == 5
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert channel.days == {f"r{number}": f"2026-0{number}-1{number}" for number in range(1, 6)}
     assert counts(channel) == [(5, 5)]
     assert channel.run() == 0
     assert len(channel.rows("select from landing.delivery")) == 1
-
-
-def test_reviews_that_are_shown_again_are_no_new_delivery(channel: Channel, site: GoogleReviews) -> None:
-    channel.run()
-    with connect(channel.settings, "test") as connection:
-        connection.execute("delete from landing.source_cursor")
-    assert channel.run() == 0
-    assert channel.said("review") == truth(site)
 
 
 def test_run_stops_reading_where_nothing_can_be_new(channel: Channel, emulator: Emulator) -> None:
@@ -90,7 +74,7 @@ def test_edited_review_shows_its_latest_words_and_stays_in_its_period(
     channel.run()
     site.put("r1", "The nurse was rude", "2026-01-11T09:00:00Z", updated="2026-05-20T09:00:00Z", stars="ONE")
     assert channel.run() == 1
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert channel.days["r1"] == "2026-01-11"
     assert stars(channel)["r1"] == 1
 
@@ -108,7 +92,7 @@ def test_review_that_was_released_late_is_found_by_the_count(channel: Channel, s
     channel.run()
     site.put("r20", "Held back for a while", "2026-02-20T09:00:00Z")
     assert channel.run() == 1
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert channel.days["r20"] == "2026-02-20"
 
 
@@ -121,7 +105,7 @@ def test_reply_that_comes_later_is_noted(channel: Channel, site: GoogleReviews) 
     assert channel.run() == 1
     [(noted,)] = channel.rows("select source_metadata from feedback.response where source_record_ref = 'r5'")
     assert (noted["is_replied"], noted["replied_at"]) == ("true", "2026-05-17T10:00:00+00:00")
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 @pytest.mark.parametrize("key", ["r1", "r5"])
@@ -130,7 +114,7 @@ def test_removed_review_is_withdrawn_with_its_words(channel: Channel, site: Goog
     site.remove(key)
     assert channel.run() == 1
     assert channel.withdrawn == {key}
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert not channel.rows(
         "select from restricted.comment_original where original_text = %s", f"The nurse was kind {key[1]}"
     )
@@ -143,7 +127,7 @@ def test_removal_is_found_though_another_review_came(channel: Channel, site: Goo
     site.put("r9", "New", "2026-05-20T09:00:00Z")
     assert channel.run() == 2
     assert channel.withdrawn == {"r2"}
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_review_that_is_shown_again_stands_again(channel: Channel, site: GoogleReviews) -> None:
@@ -153,7 +137,7 @@ def test_review_that_is_shown_again_stands_again(channel: Channel, site: GoogleR
     site.reviews["r2"] = taken
     assert channel.run() == 1
     assert channel.withdrawn == set()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_page_that_shifts_while_it_is_read_loses_nothing(
@@ -167,7 +151,7 @@ def test_page_that_shifts_while_it_is_read_loses_nothing(
     channel.run()
     assert "r3" in channel.said("review")
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert channel.withdrawn == {"r5"}
 
 
@@ -185,7 +169,7 @@ def test_review_edited_while_the_list_is_read_is_not_taken_for_gone(
     emulator.faults.append(Fault(path="/reviews", before=edit))
     channel.run()
     assert channel.withdrawn == {"r4"}
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert not channel.rows(
         "select from landing.record where payload ->> '__withdrawn__' = 'true' and payload ->> 'id' = 'r1'"
     )
@@ -207,7 +191,7 @@ def test_list_that_is_empty_by_mistake_withdraws_nothing(
 def test_count_that_disagrees_with_the_list_is_kept_beside_it(channel: Channel, site: GoogleReviews) -> None:
     site.uncounted = 1
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert counts(channel) == [(6, 5)]
     assert channel.run() == 0
     site.remove("r2")
@@ -243,7 +227,7 @@ def test_fault_that_passes_is_met_with_another_try(
 ) -> None:
     emulator.faults = [fault]
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_storm_of_429_waits_as_long_as_the_site_asks(
@@ -252,7 +236,7 @@ def test_storm_of_429_waits_as_long_as_the_site_asks(
     emulator.faults = [Fault(status=429, headers={"Retry-After": "7"}, path="/reviews") for _ in range(4)]
     channel.run()
     assert waits == [7.0] * 4
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_site_that_stays_away_in_the_middle_leaves_nothing_half_done(
@@ -265,7 +249,7 @@ def test_site_that_stays_away_in_the_middle_leaves_nothing_half_done(
     assert channel.cursor is None
     assert not channel.rows("select from landing.delivery")
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_access_that_runs_out_in_the_middle_is_renewed(
@@ -276,7 +260,7 @@ def test_access_that_runs_out_in_the_middle_is_renewed(
         Fault(path="/reviews", before=site.end_access),
     ]
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert len([one for one in emulator.requests if "/token" in one]) == 2
 
 
@@ -295,7 +279,7 @@ def test_page_token_that_expires_begins_the_list_again_once(
     ended = Fault(path="/reviews", before=site.end_pages)
     emulator.faults = [still, ended]
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
     assert counts(channel) == [(5, 5)]
 
 
@@ -308,7 +292,7 @@ def test_page_token_that_expires_again_ends_the_run(
     with pytest.raises(FeedbackError, match="answers 400"):
         channel.run()
     channel.run()
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 @pytest.mark.parametrize(
@@ -402,14 +386,7 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, site:
     assert set(channel.said("review")) == {"r2", "r3"}
     assert channel.cursor is None
     channel.run()
-    assert channel.said("review") == truth(site)
-
-
-def test_clock_two_hours_behind_loses_nothing(channel: Channel, site: GoogleReviews) -> None:
-    channel.run()
-    site.put("r8", "Stamped by a clock that is behind", "2026-05-15T07:00:00Z")
-    assert channel.run() == 1
-    assert channel.said("review") == truth(site)
+    channel.assert_shows("review", truth(site))
 
 
 def test_review_at_the_change_of_clocks_counts_on_its_local_day(

@@ -71,9 +71,9 @@ def drop(tmp_path: Path) -> FolderDrop:
 
 
 @pytest.fixture
-def hospitals(warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
+def hospitals(fresh_warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
     source = declare(tmp_path, "hcahps", "hcahps_file", where={"path": drop.path}, connection=None)
-    return PublishedFigures(warehouse, source, None)
+    return PublishedFigures(fresh_warehouse, source, None)
 
 
 def test_row_becomes_a_figure_of_its_hospital_and_period(
@@ -210,6 +210,46 @@ def test_corrected_release_replaces_the_figure_and_a_repeated_one_changes_nothin
     assert hospitals.figures("figure_id, xmin::text") == stamped
 
 
+def test_release_that_comes_twice_and_a_run_with_nothing_new_bring_nothing(
+    hospitals: PublishedFigures, drop: FolderDrop
+) -> None:
+    content = zipped(table(row(), row("010005", percent="60")))
+    drop.put("july.zip", content)
+    hospitals.publish()
+    stamped = hospitals.figures("figure_id, xmin::text")
+    hospitals.publish()
+    drop.put("july copy.zip", content)
+    hospitals.publish()
+    assert hospitals.rows("select file_name from landing.delivery") == [("july.zip",)]
+    assert hospitals.figures("figure_id, xmin::text") == stamped
+
+
+def test_period_that_comes_late_stands_beside_the_later_one(
+    hospitals: PublishedFigures, drop: FolderDrop
+) -> None:
+    drop.put("2023.csv", table(row(percent="75", **{"Start Date": "01/01/2023", "End Date": "12/31/2023"})))
+    hospitals.publish()
+    drop.put("2022.csv", table(row()))
+    assert hospitals.publish() == set()
+    assert hospitals.figures("period_last_on::text, value_number") == [
+        ("2022-12-31", 74.0),
+        ("2023-12-31", 75.0),
+    ]
+
+
+def test_number_that_a_correction_takes_back_is_gone(hospitals: PublishedFigures, drop: FolderDrop) -> None:
+    drop.put("july.csv", table(row(), row("010005", percent="60")))
+    hospitals.publish()
+    footnote = {"HCAHPS Answer Percent Footnote": "5"}
+    drop.put("october.csv", table(row(percent="Not Available", **footnote), row("010005", percent="60")))
+    hospitals.publish()
+    assert hospitals.values == {
+        ("n_010001", "h_comp_1_a_p"): "not_available",
+        ("n_010005", "h_comp_1_a_p"): 60.0,
+    }
+    assert hospitals.figures("value_number", "figure_state <> 'published'") == [(None,)]
+
+
 def test_older_release_that_comes_late_changes_nothing(hospitals: PublishedFigures, drop: FolderDrop) -> None:
     drop.put("july.csv", table(row()))
     late = drop.folder / "july.csv"
@@ -310,7 +350,7 @@ def test_row_of_an_unknown_period_is_set_aside(hospitals: PublishedFigures, drop
     assert hospitals.states == ["set_aside", "set_aside", "set_aside", "accepted"]
 
 
-def test_whole_real_file_reconciles(hospitals: PublishedFigures, warehouse: Settings, tmp_path: Path) -> None:
+def test_whole_real_file_reconciles(hospitals: PublishedFigures, tmp_path: Path) -> None:
     given = os.environ.get("HCAHPS_ZIP")
     if not given:
         pytest.skip("HCAHPS_ZIP is not set")

@@ -77,8 +77,8 @@ def drop(tmp_path: Path) -> FolderDrop:
 
 
 @pytest.fixture
-def months(warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
-    return PublishedFigures(warehouse, declared(tmp_path, drop), None)
+def months(fresh_warehouse: Settings, tmp_path: Path, drop: FolderDrop) -> PublishedFigures:
+    return PublishedFigures(fresh_warehouse, declared(tmp_path, drop), None)
 
 
 def declared(tmp_path: Path, drop: FolderDrop, **fields: Any) -> Any:
@@ -410,4 +410,40 @@ def test_revised_month_replaces_its_figures_and_other_months_stay(
     ) == [("2026-01-01", 500.0), ("2026-02-01", 400.0)]
     stamped = months.figures("figure_id, xmin::text")
     assert months.publish() == set()
+    assert months.figures("figure_id, xmin::text") == stamped
+
+
+def test_month_that_comes_late_stands_in_its_own_period(months: PublishedFigures, drop: FolderDrop) -> None:
+    february = (*NORTH[:3], *SOUTH[3:])
+    drop.put("february.xlsx", workbook(february, titles=[("Inpatient FFT", "February 2026")]))
+    months.publish()
+    drop.put("january.xlsx", workbook(NORTH))
+    assert months.publish() == set()
+    assert months.figures(
+        "organisation_slug, period_first_on::text, value_number", "measure_slug = 'fft_response_count'"
+    ) == [("rx1", "2026-01-01", 100.0), ("rx1", "2026-02-01", 50.0)]
+
+
+def test_number_that_a_revision_withholds_is_gone(months: PublishedFigures, drop: FolderDrop) -> None:
+    drop.put("january.xlsx", workbook(NORTH))
+    months.publish()
+    drop.put("january revised.xlsx", workbook((*NORTH[:7], "*", *NORTH[8:])))
+    months.publish()
+    assert months.values["rx1", "fft_very_good_count"] == "suppressed"
+    assert months.values["rx1", "fft_good_count"] == 20.0
+    assert months.figures("1", "figure_state = 'suppressed' and value_number is not null") == []
+
+
+def test_month_that_comes_twice_is_told_once(months: PublishedFigures, drop: FolderDrop) -> None:
+    content = workbook(NORTH, SOUTH)
+    drop.put("january.xlsx", content)
+    months.publish()
+    stamped = months.figures("figure_id, xmin::text")
+    drop.put("january copy.xlsx", content)
+    months.publish()
+    assert months.rows("select file_name from landing.delivery") == [("january.xlsx",)]
+    # The same figures in a workbook that was saved again.
+    drop.put("january saved again.xlsx", workbook(NORTH, SOUTH, titles=[*TITLES, ()]))
+    months.publish()
+    assert months.states == ["accepted", "accepted", "duplicate", "duplicate"]
     assert months.figures("figure_id, xmin::text") == stamped

@@ -20,6 +20,7 @@ from patient_feedback.settings import Settings
 from patient_feedback.sources import sql_table
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, SourceConnection
 from patient_feedback.stack.postgres import EmbeddedPostgres
+from patient_feedback.warehouse.connection import connect
 
 WORDS = "The nurse was kind"
 
@@ -90,7 +91,7 @@ def while_reading(monkeypatch: pytest.MonkeyPatch, after_pieces: int, happening:
 def test_first_load_brings_all_and_a_second_run_nothing(tool: SurveyTool, opened: Open) -> None:
     channel = opened(tool)
     assert channel.run() == 7
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.days["3"] == "2025-03-03"
     assert channel.run() == 0
     assert counts(channel) == [(7, 7)]
@@ -133,7 +134,7 @@ def test_row_changed_at_the_very_microsecond_of_the_cursor_is_read(tool: SurveyT
     tool.put(9, "At the same microsecond", "2025-03-08 09:00:00.123456")
     tool.put(8, "The newest, edited in it", "2025-03-08 09:00:00.123456")
     assert channel.run() == 2
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 def test_many_rows_of_one_moment_pass_the_borders_of_pages_and_pieces(
@@ -144,7 +145,7 @@ def test_many_rows_of_one_moment_pass_the_borders_of_pages_and_pieces(
         tool.put(number, f"Imported {number}", "2025-03-04 09:00")
     channel = opened(tool, request={"overlap_minutes": 0})
     assert channel.run() == 18
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert counts(channel) == [(3, 3)] * 6
     assert channel.run() == 0
 
@@ -154,7 +155,7 @@ def test_edited_row_shows_its_latest_words(tool: SurveyTool, opened: Open) -> No
     channel.run()
     tool.put(2, "The nurse was rude", "2025-03-08 09:00", "2025-03-02 08:00")
     assert channel.run() == 1
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.rows("select record_version from feedback.record where source_record_ref = '2'") == [(2,)]
 
 
@@ -164,7 +165,7 @@ def test_words_edited_and_put_back_are_shown_as_they_stand(tool: SurveyTool, ope
     for words, updated in (("Something else", "2025-03-08 09:00"), (f"{WORDS} 5", "2025-03-08 10:00")):
         tool.put(5, words, updated, "2025-03-05 08:00")
         assert channel.run() == 1
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 def test_deleted_row_is_withdrawn_with_its_words_and_stands_again_when_it_is_back(
@@ -176,14 +177,14 @@ def test_deleted_row_is_withdrawn_with_its_words_and_stands_again_when_it_is_bac
     assert channel.run() == 1
     assert channel.withdrawn == {"2"}
     assert channel.days["2"] == "2025-03-02"
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert not channel.rows("select from restricted.comment_original where original_text like '%%kind 2'")
     assert channel.run() == 0
     # Restored as it was, its old date included.
     tool.put(2, f"{WORDS} 2", "2025-03-02 09:00", "2025-03-02 08:00")
     assert channel.run() == 1
     assert channel.withdrawn == set()
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 def test_mass_disappearance_is_refused_until_a_person_allows_it(tool: SurveyTool, opened: Open) -> None:
@@ -198,7 +199,7 @@ def test_mass_disappearance_is_refused_until_a_person_allows_it(tool: SurveyTool
     channel.source = opened(tool, request={"largest_vanished_share": "1"}).source
     channel.run()
     assert len(channel.withdrawn) == 30
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 @pytest.mark.parametrize("after_pieces", [0, 1])
@@ -216,7 +217,7 @@ def test_row_added_while_the_table_is_read_waits_for_the_next_run(
         assert channel.run() == 7
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
     assert channel.run() == 2
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.withdrawn == {"7"}
 
 
@@ -265,7 +266,7 @@ def check_any_type(tool: SurveyTool, channel: Channel) -> None:
     tool.put(8, "New", "2025-03-10 09:00")
     tool.remove(3)
     assert channel.run() == 4
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.cursor != before
     cursor, rows = channel.cursor, channel.rows("select * from feedback.comment order by comment_id")
     channel.run(window=(utc("2025-03-02"), utc("2025-03-06")))
@@ -300,7 +301,7 @@ def test_row_without_a_date_is_read_at_every_run(tool: SurveyTool, opened: Open)
     tool.put(40, "Never dated, but edited", None)
     tool.put(41, "Another without date", None)
     assert channel.run() == 2
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert all(source_count == extracted for source_count, extracted in counts(channel))
 
 
@@ -310,7 +311,7 @@ def test_new_row_that_bears_an_old_date_is_found_by_its_key(tool: SurveyTool, op
     for number in range(50, 55):
         tool.put(number, f"Imported from paper {number}", "2019-01-01 09:00")
     assert channel.run() == 5
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.run() == 0
     assert all(source_count == extracted for source_count, extracted in counts(channel))
 
@@ -320,7 +321,7 @@ def test_edit_by_a_clock_that_is_two_hours_behind_is_seen(tool: SurveyTool, open
     channel.run()
     tool.put(1, "Edited by a slow clock", "2025-03-07 07:00", "2025-03-01 08:00")
     assert channel.run() == 1
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 @pytest.mark.parametrize("typed", [name for name in UPDATED_TYPES if name != "counter"], indirect=True)
@@ -330,7 +331,7 @@ def test_row_from_the_future_does_not_hide_what_comes_after_it(typed: SurveyTool
     channel.run()
     typed.put(1, "Edited today", f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "2025-03-01 08:00")
     assert channel.run() == 1
-    assert channel.said("comment") == typed.said
+    channel.assert_shows("comment", typed.said)
 
 
 def test_cursor_never_moves_back(tool: SurveyTool, opened: Open) -> None:
@@ -361,7 +362,7 @@ def test_number_that_was_given_early_and_written_late_is_seen(typed: SurveyTool,
     channel.run()
     typed.put(1, "Written after a higher number was read", "2025-03-07 00:00", "2025-03-01 08:00")
     assert channel.run() == 1
-    assert channel.said("comment") == typed.said
+    channel.assert_shows("comment", typed.said)
 
 
 @pytest.mark.parametrize("updated", ["07/03/2025 09:00", "yesterday"])
@@ -400,14 +401,14 @@ def test_backfill_before_any_run_brings_its_window_and_leaves_the_cursor(
     assert channel.cursor is None
     assert counts(channel) == [(3, 3)]
     channel.run()
-    assert channel.said("comment") == postgres.said
+    channel.assert_shows("comment", postgres.said)
 
 
 def test_backfill_of_all_windows_gives_what_running_on_time_gives(typed: SurveyTool, opened: Open) -> None:
     channel = opened(typed)
     for first, last in ((1, 3), (3, 6), (6, 8)):
         channel.run(window=(utc(f"2025-03-0{first}"), utc(f"2025-03-0{last}")))
-    assert channel.said("comment") == typed.said
+    channel.assert_shows("comment", typed.said)
 
 
 def test_window_of_a_column_without_zone_is_read_in_the_declared_zone(
@@ -445,7 +446,7 @@ def test_edit_in_the_hour_that_autumn_tells_twice_is_seen(
         channel.run()
         tool.put(1, "Edited after the clock went back", "2025-10-26 01:10")
         assert channel.run() == 1
-        assert channel.said("comment") == tool.said
+        channel.assert_shows("comment", tool.said)
 
 
 def test_zone_of_the_database_makes_no_new_version(
@@ -484,7 +485,7 @@ def test_database_that_goes_down_while_read_keeps_the_pieces_before(
     assert channel.cursor == {"column": "updated_at", "updated": "2025-03-03T09:00:00+00:00"}
     assert counts(channel) == [(3, 3)]
     assert channel.run() == 4
-    assert channel.said("comment") == postgres.said
+    channel.assert_shows("comment", postgres.said)
 
 
 def test_run_that_is_killed_between_two_pieces_goes_on_where_it_stood(
@@ -506,7 +507,7 @@ def test_run_that_is_killed_between_two_pieces_goes_on_where_it_stood(
     assert counts(channel) == [(7, 7), (3, 3)]
     tool.remove(1)
     assert channel.run() == 3 + 1
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
     assert channel.withdrawn == {"1"}
 
 
@@ -519,6 +520,30 @@ def test_postgres_that_is_away_is_worth_another_try(
     with pytest.raises(PlaceUnavailableError, match="survey_system") as raised:
         channel.run()
     assert PASSWORD not in str(raised.value)
+
+
+def test_postgres_that_never_answers_is_given_up(
+    postgres: SurveyTool, opened: Open, silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_table, "CONNECT_SECONDS", 1)
+    channel = opened(postgres)
+    url = sa.make_url(postgres.connection.url).set(port=silent_port)
+    channel.connection = replace(postgres.connection, url=url.render_as_string())
+    with pytest.raises(PlaceUnavailableError, match="survey_system"):
+        channel.run()
+    channel.connection = postgres.connection
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+
+
+def test_rows_that_are_shown_again_are_no_new_delivery(tool: SurveyTool, opened: Open) -> None:
+    channel = opened(tool)
+    channel.run()
+    with connect(channel.settings, "test") as connection:
+        connection.execute("delete from landing.source_cursor")
+    assert channel.run() == 0
+    assert counts(channel) == [(7, 7)]
+    channel.assert_shows("comment", tool.said)
 
 
 def test_sqlite_file_that_is_away_is_worth_another_try_and_is_not_made(
@@ -654,7 +679,7 @@ def test_column_is_found_whatever_the_case_of_its_name(tool: SurveyTool, opened:
     comments = [{"column": "Comment", "question": {"slug": "comment", "intent": "open"}}]
     channel = opened(tool, mapping={"comments": comments})
     channel.run()
-    assert channel.said("comment") == tool.said
+    channel.assert_shows("comment", tool.said)
 
 
 def test_values_of_every_type_land_as_they_stand(postgres: SurveyTool, opened: Open) -> None:

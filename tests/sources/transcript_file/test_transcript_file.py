@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,18 @@ def test_late_call_counts_in_its_own_period_and_a_backfill_changes_nothing(
     before = channel.rows("select * from feedback.comment order by comment_id")
     channel.run(window=(utc("2026-02-01"), utc("2026-03-01")))
     assert channel.rows("select * from feedback.comment order by comment_id") == before
+
+
+@pytest.mark.parametrize("hours", [2, -2], ids=["ahead", "behind"])
+def test_calls_of_a_clock_that_is_two_hours_off_are_read(channel: Channel, calls: Calls, hours: int) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    ends = {"right": now, "off": now + timedelta(hours=hours), "right again": now}
+    for name, ended_at in ends.items():
+        calls.moment = int(ended_at.timestamp())
+        calls.deliver(f"{name}.jsonl", call(call_id=name, ended_at=ended_at.isoformat()))
+        assert channel.run() == 1
+    channel.assert_shows("call", dict.fromkeys(ends, WORDS))
+    assert channel.run() == 0
 
 
 def test_column_that_the_mapping_reads_and_no_call_has_is_named(channel: Channel, calls: Calls) -> None:
