@@ -179,7 +179,8 @@ def check_sources(
     """Check a declaration of sources: every problem with its line, field and allowed values."""
     from patient_feedback.sources.declaration import load_sources
 
-    path = sources or Settings.from_environment().sources_file
+    settings = Settings.from_environment()
+    path = sources or settings.sources_file
     declared = load_sources(path, check_paths=True)
     console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
     for source in declared:
@@ -188,6 +189,21 @@ def check_sources(
             soft_wrap=True,
             markup=False,
         )
+    if any(source.connection for source in declared):
+        _check_connections(settings, path)
+
+
+def _check_connections(settings: Settings, path: Path) -> None:
+    from patient_feedback.stack.connection_lookup import connection_problems
+
+    try:
+        problems = connection_problems(settings, path)
+    except StackError as reason:
+        console.print(f"Connections were not looked up: {reason}.", soft_wrap=True, markup=False)
+        return
+    if problems:
+        raise FeedbackError("\n".join(problems.values()))
+    console.print("Their connections are there.")
 
 
 @app.command()
@@ -262,8 +278,12 @@ def dictionary() -> None:
 def airflow(context: typer.Context) -> None:
     """Call Airflow's own command with this stack's settings, such as `airflow backfill create ...`."""
     from patient_feedback.stack.airflow import LocalAirflow
+    from patient_feedback.stack.postgres import EmbeddedPostgres
 
-    local = LocalAirflow(Settings.from_environment())
+    settings = Settings.from_environment()
+    if settings.db_host == "127.0.0.1" and not EmbeddedPostgres(settings.home, settings.db_port).is_running():
+        raise StackError("Airflow's database does not run: start it with `patient-feedback up`, then repeat this.")
+    local = LocalAirflow(settings)
     command = local.command(*context.args)
     os.execve(command[0], command, local.client_environment())  # noqa: S606 - no shell is wanted
 
