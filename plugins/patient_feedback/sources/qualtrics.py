@@ -38,7 +38,14 @@ from patient_feedback.sources import http_client
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import Header
-from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import (
+    Cursor,
+    Extract,
+    ExtractionRequest,
+    RawRecord,
+    longest_wait_seconds,
+    vanished,
+)
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.spelling import loose_key
@@ -314,14 +321,21 @@ def _fetch(
 def _file_id(client: SourceClient, request: ExtractionRequest, address: str) -> str | None:
     """Wait until the export is written; return None where it failed."""
     waited, pause = 0.0, FIRST_PAUSE_SECONDS
+    # Each of the two exports of a run may be started twice.
+    longest = min(longest_wait_seconds(request.source) / (2 * EXPORTS), LONGEST_EXPORT_SECONDS)
     while True:
         progress = client.get_json(address)["result"]
         if progress["status"] == "failed":
             return None
         if progress["status"] == "complete":
             return str(progress.get("fileId"))
-        if waited >= LONGEST_EXPORT_SECONDS:
-            raise _unreadable(request, f"no file within {LONGEST_EXPORT_SECONDS / 60:.0f} minutes")
+        if waited >= longest:
+            minutes = request.source.deadline_minutes
+            raise _unreadable(
+                request,
+                f"no file within {longest / 60:.0f} minutes, which is what a run of {minutes} (deadline_minutes) may wait "
+                "for one",
+            )
         http_client.wait_seconds(pause)
         waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
 
