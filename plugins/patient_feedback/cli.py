@@ -282,7 +282,9 @@ def airflow(context: typer.Context) -> None:
 
     settings = Settings.from_environment()
     if settings.db_host == "127.0.0.1" and not EmbeddedPostgres(settings.home, settings.db_port).is_running():
-        raise StackError("Airflow's database does not run: start it with `patient-feedback up`, then repeat this.")
+        raise StackError(
+            "Airflow's database does not run: start it with `patient-feedback up`, then repeat this."
+        )
     local = LocalAirflow(settings)
     command = local.command(*context.args)
     os.execve(command[0], command, local.client_environment())  # noqa: S606 - no shell is wanted

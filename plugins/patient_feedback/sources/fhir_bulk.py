@@ -25,6 +25,7 @@ from urllib.parse import urljoin, urlsplit
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources import http_client
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import (
     Cursor,
     Extract,
@@ -32,7 +33,12 @@ from patient_feedback.sources.extraction import (
     RawRecord,
     longest_wait_seconds,
 )
-from patient_feedback.sources.http_client import ATTEMPTS, SourceAnswerError, SourceClient
+from patient_feedback.sources.http_client import (
+    ATTEMPTS,
+    SourceAnswerError,
+    SourceClient,
+    too_large_download,
+)
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
@@ -43,6 +49,7 @@ from patient_feedback.sources.questionnaire_response import (
     payload,
     raw_record,
 )
+from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
@@ -294,7 +301,7 @@ def _resources(
     """Yield the resources of a file, which lies on disk meanwhile."""
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
         _download(client, request, has_auth, str(file.get("url") or ""), cast(IO[bytes], local))
-        for number, line in enumerate(_lines(cast(IO[bytes], local)), start=1):
+        for number, line in enumerate(_lines(cast(IO[bytes], local), request.source), start=1):
             try:
                 resource = json.loads(line)
             except ValueError:
@@ -318,7 +325,7 @@ def _download(
                 f"The source '{request.source.slug}' let the links of its export expire ({error.status}): the files "
                 "before it are kept, and the next run asks for a new export."
             ) from None
-        if _is_whole(local):
+        if _is_whole(local, request.source):
             return
         http_client.wait_seconds(2.0**attempt)
     raise PlaceUnavailableError(
@@ -327,21 +334,25 @@ def _download(
     )
 
 
-def _is_whole(local: IO[bytes]) -> bool:
+def _is_whole(local: IO[bytes], source: Source) -> bool:
     """Tell whether each line can be an object: a file that was cut off, or a page of error, has one that cannot."""
     try:
-        return all(line.startswith(b"{") and line.endswith(b"}") for line in _lines(local))
+        return all(line.startswith(b"{") and line.endswith(b"}") for line in _lines(local, source))
+    except TooLargeError:
+        raise too_large_download(source) from None
     except (EOFError, OSError, zlib.error):
         return False
 
 
-def _lines(local: IO[bytes]) -> Iterator[bytes]:
+def _lines(local: IO[bytes], source: Source) -> Iterator[bytes]:
     """Yield the lines that hold anything, unpacked where the file itself is packed."""
     local.seek(0)
     is_packed = local.read(len(_GZIP_MARK)) == _GZIP_MARK
     local.seek(0)
     stream = cast(IO[bytes], gzip.GzipFile(fileobj=local, mode="rb")) if is_packed else local
+    budget = ByteBudget(source.request.largest_download_mb)
     # A line that is longer than any comment is cut, and then no object.
     while line := stream.readline(MAXIMUM_LINE_LENGTH):
+        budget.spend(len(line))
         if stripped := line.strip():
             yield stripped

@@ -37,7 +37,9 @@ def connection_problems(
         problems: dict[str, str] = json.loads(asked.stdout.rpartition("\n")[2])
     except ValueError:
         # Not its own words: they may hold the address of its database.
-        raise StackError(f"Airflow does not answer (exit {asked.returncode}); `airflow db check` says why") from None
+        raise StackError(
+            f"Airflow does not answer (exit {asked.returncode}); `airflow db check` says why"
+        ) from None
     return problems
 
 

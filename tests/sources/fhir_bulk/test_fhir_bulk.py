@@ -335,6 +335,29 @@ def test_file_that_is_spoilt_once_is_fetched_again(
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
 
 
+TWO_MEGABYTES = b"\n" * (2 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (TWO_MEGABYTES, {}),
+        (gzip.compress(TWO_MEGABYTES), {}),
+        (gzip.compress(TWO_MEGABYTES), {"Content-Encoding": "gzip"}),
+    ],
+    ids=["plain", "packed", "packed in transit"],
+)
+def test_file_of_more_than_is_allowed_is_refused_and_names_the_setting(
+    warehouse: Settings, tmp_path: Path, emulator: Emulator, body: bytes, headers: dict[str, str]
+) -> None:
+    channel = channel_of(warehouse, tmp_path, emulator, largest_download_mb=1)
+    emulator.faults = [Fault(body=body, headers=headers, path="/QuestionnaireResponse2.ndjson")]
+    with pytest.raises(FeedbackError, match=r"more than 1 MB.*request\.largest_download_mb") as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert counts(channel) == [(3, 3)]
+
+
 def test_file_that_stays_spoilt_leaves_the_files_before_it_landed(
     channel: Channel, forms: FhirServer, emulator: Emulator
 ) -> None:
@@ -398,7 +421,7 @@ def test_wait_for_an_export_ends_before_the_task_s_own_time(
     channel: Channel, forms: FhirServer, waits: list[float]
 ) -> None:
     forms.polls, forms.retry_after = 10_000, "9999"
-    with pytest.raises(PlaceUnavailableError, match="has not finished.*same export.*Raise deadline_minutes"):
+    with pytest.raises(PlaceUnavailableError, match=r"has not finished.*same export.*Raise deadline_minutes"):
         channel.run()
     assert sum(waits) < channel.source.deadline_minutes * 60
     assert max(waits) == 120.0
@@ -444,9 +467,10 @@ def test_export_that_a_killed_run_waited_for_is_gone_on_with(
     def killed(_: float) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as while_waiting, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as while_waiting:
         while_waiting.setattr(fhir_bulk.http_client, "wait_seconds", killed)
-        channel.run()
+        with pytest.raises(KeyboardInterrupt):
+            channel.run()
     assert channel.run() == 7
     assert len(asked(emulator, "$export")) == 1
 
@@ -498,7 +522,7 @@ def test_backfill_that_waits_in_vain_drops_its_export_and_leaves_the_cursor(
     channel.run()
     cursor = channel.cursor
     forms.polls = 1_000
-    with pytest.raises(PlaceUnavailableError, match="was dropped.*backfill shorter intervals"):
+    with pytest.raises(PlaceUnavailableError, match=r"was dropped.*backfill shorter intervals"):
         channel.run((utc("2026-03-01T09:02"), utc("2026-03-01T09:04")))
     assert forms.open_jobs == 0
     assert channel.cursor == cursor

@@ -764,6 +764,6 @@ def test_connection_that_airflow_made_generic_says_how_to_add_it_with_its_type(
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     given = {"conn_type": "generic", "host": "/srv/survey.db", "password": PASSWORD}
     monkeypatch.setenv("AIRFLOW_CONN_SURVEY_SYSTEM", json.dumps(given))
-    with pytest.raises(FeedbackError, match="'survey_system' is of type generic.*--conn-json") as raised:
+    with pytest.raises(FeedbackError, match=r"'survey_system' is of type generic.*--conn-json") as raised:
         airflow_connection(opened(postgres).source)
     assert PASSWORD not in str(raised.value)
