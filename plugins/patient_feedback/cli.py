@@ -206,6 +206,28 @@ def _check_connections(settings: Settings, path: Path) -> None:
     console.print("Their connections are there.")
 
 
+@app.command("landing-orphans")
+@explained
+def landing_orphans(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove them, with an entry in the ledger.")
+    ] = False,
+) -> None:
+    """List the files of the landing area that no delivery names, left by a run that was rolled back."""
+    from patient_feedback.orchestration.landing_orphans import find_orphans
+
+    settings = Settings.from_environment()
+    orphans = find_orphans(settings, is_removing=remove)
+    for orphan in orphans:
+        console.print(f"  {orphan.path} ({orphan.size:,} bytes)", soft_wrap=True, markup=False)
+    count = f"{len(orphans)} file{'s' * (len(orphans) != 1)} of {settings.landing_url}"
+    if remove:
+        console.print(f"Removed {count}.", soft_wrap=True)
+    else:
+        done = ": `patient-feedback landing-orphans --remove` removes them" if orphans else ""
+        console.print(f"No delivery names {count}{done}.", soft_wrap=True)
+
+
 @app.command()
 @explained
 def train(

@@ -89,7 +89,17 @@ def land_bytes(
 
 def lock_landed_file(connection: psycopg.Connection, file_sha256: str) -> None:
     """Hold a file of the landing area to the end of the transaction: nobody takes it for an orphan meanwhile."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed:{file_sha256}",))
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed_file:{file_sha256}",)
+    )
+
+
+def try_lock_landed_file(connection: psycopg.Connection, file_sha256: str) -> bool:
+    """The same without waiting; False where another transaction holds the file."""
+    row = connection.execute(
+        "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed_file:{file_sha256}",)
+    ).fetchone()
+    return row == (True,)
 
 
 def read_again(settings: Settings, source: Source, run_id: str) -> int:

@@ -7,17 +7,17 @@ making, no row of landing.delivery has its hash, and no transaction that may yet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import fsspec
 import psycopg
 
+from patient_feedback.orchestration.landing_area import try_lock_landed_file
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
+from patient_feedback.warehouse.ledger import add_ledger_entry
 
-_STORED = re.compile(r"/(?P<folder>[0-9a-f]{2})/(?P<sha256>(?P=folder)[0-9a-f]{62})(\.part)?$")
+_STORED = re.compile(r"/(?P<folder>[0-9a-f]{2})/(?P<sha256>(?P=folder)[0-9a-f]{62})(?P<part>\.part)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +37,31 @@ def find_orphans(settings: Settings, *, is_removing: bool = False) -> list[Orpha
     file_system.invalidate_cache()
     if not file_system.exists(folder):
         return []
+    entries = file_system.find(folder, detail=True)
+    with connect(settings, "find_orphans") as connection:
+        named = {sha256 for (sha256,) in connection.execute("select file_sha256 from landing.delivery")}
     found = []
-    for path, size in _stored_files(file_system, folder):
+    for path in sorted(entries):
+        stored = _STORED.search(path)
+        if stored is None or (stored["sha256"] in named and not stored["part"]):
+            continue
         with connect(settings, "find_orphans") as connection:
-            if _is_orphan(connection, path):
-                found.append(Orphan(path, size))
+            if _is_orphan(connection, stored):
+                found.append(Orphan(path, entries[path]["size"]))
                 if is_removing:
                     file_system.rm_file(path)
+                    add_ledger_entry(connection, "landing_orphan_removed", stored["sha256"], "by_hand")
     return found
 
 
-def _stored_files(file_system: Any, folder: str) -> Iterator[tuple[str, int]]:
-    entries = file_system.find(folder, detail=True)
-    for path in sorted(entries):
-        if _STORED.search(path):
-            yield path, entries[path]["size"]
-
-
-def _is_orphan(connection: psycopg.Connection, path: str) -> bool:
-    """Tell whether nothing names a file; holds the file to the end of the transaction where that is so."""
-    stored = _STORED.search(path)
-    assert stored is not None
-    sha256 = stored["sha256"]
-    if path.endswith(".part"):
-        named = (False,)
-    else:
-        named = None
-    held = connection.execute(
-        "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed:{sha256}",)
-    ).fetchone()
-    if held != (True,):
+def _is_orphan(connection: psycopg.Connection, stored: re.Match[str]) -> bool:
+    """Tell whether nothing names a file; where that is so it is held to the end of the transaction."""
+    if not try_lock_landed_file(connection, stored["sha256"]):
         return False
-    named = named or connection.execute(
-        "select exists (select from landing.delivery where file_sha256 = %s or ends_with(landing_url, %s))",
-        (sha256, sha256),
+    if stored["part"]:
+        return True
+    # Looked at again under the lock: a landing may have ended since.
+    row = connection.execute(
+        "select exists (select from landing.delivery where file_sha256 = %s)", (stored["sha256"],)
     ).fetchone()
-    return named == (False,)
+    return row == (False,)
