@@ -11,6 +11,7 @@ from drops import S3Drop, rows_of
 from emulators.s3 import S3
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources.extraction import SourceConnection
 
 
 @pytest.fixture
@@ -59,3 +60,52 @@ def test_object_that_is_replaced_while_it_is_read_never_lands_mixed(
     assert channel.run() == 0
     assert channel.run() == 1
     assert channel.said("story") == {"a": "Rude staff"}
+
+
+@pytest.fixture
+def visitor(channel: Channel, store: S3) -> SourceConnection:
+    """The connection of a user who may only take on a role, with the role."""
+    role, key, secret = store.lend_to_visitor("north-trust")
+    extra = {
+        **channel.connection.extra,
+        "role_arn": role,
+        "assume_role_kwargs": {"ExternalId": "north-trust"},
+        "service_config": {"sts": {"endpoint_url": store.url}},
+    }
+    return replace(channel.connection, login=key, password=secret, extra=extra)
+
+
+def test_role_of_the_connection_lends_the_keys(channel: Channel, visitor: SourceConnection) -> None:
+    channel.connection = replace(
+        visitor, extra={name: value for name, value in visitor.extra.items() if name != "role_arn"}
+    )
+    with pytest.raises(FeedbackError, match="the right to read"):
+        channel.run()
+    channel.connection = visitor
+    assert channel.run() == 1
+
+
+def test_role_that_is_refused_names_the_connection_and_no_secret(
+    channel: Channel, visitor: SourceConnection
+) -> None:
+    channel.connection = replace(visitor, password="wrong-secret")
+    with pytest.raises(
+        FeedbackError, match=r"'drop_system' may not be taken on \(.+\): check role_arn"
+    ) as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert "wrong-secret" not in str(raised.value)
+
+
+def test_service_of_roles_that_is_away_is_tried_again(channel: Channel, visitor: SourceConnection) -> None:
+    away = {"sts": {"endpoint_url": "http://127.0.0.1:1"}}
+    channel.connection = replace(visitor, extra={**visitor.extra, "service_config": away})
+    with pytest.raises(PlaceUnavailableError, match="does not answer"):
+        channel.run()
+
+
+def test_other_ways_to_a_role_are_said_not_to_be_read(channel: Channel, visitor: SourceConnection) -> None:
+    extra = {**visitor.extra, "assume_role_method": "assume_role_with_saml"}
+    channel.connection = replace(visitor, extra=extra)
+    with pytest.raises(FeedbackError, match="assume_role_with_saml"):
+        channel.run()
