@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 
 from patient_feedback.errors import FeedbackError, StackError
 from patient_feedback.settings import Role, Settings
+
+if TYPE_CHECKING:
+    from patient_feedback.sources.declaration import Source
 
 app = typer.Typer(
     help="Patient feedback, from a file to checked, published marts.",
@@ -176,34 +179,63 @@ def check_sources(
         Path | None, typer.Argument(help="A sources.yml; without it the sources of the project.")
     ] = None,
 ) -> None:
-    """Check a declaration of sources: every problem with its line, field and allowed values."""
+    """Check a declaration of sources: every problem with its line, its columns on the newest file, its connections."""
     from patient_feedback.sources.declaration import load_sources
 
     settings = Settings.from_environment()
     path = sources or settings.sources_file
     declared = load_sources(path, check_paths=True)
     console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
+    problems: list[str] = []
     for source in declared:
         console.print(
             f"  {source.slug} ({source.kind}) from {source.where.path if source.where else source.connection}",
             soft_wrap=True,
             markup=False,
         )
+        problems += _tried(source)
     if any(source.connection for source in declared):
-        _check_connections(settings, path)
+        problems += _connection_problems(settings, path)
+    if problems:
+        raise FeedbackError("\n".join(problems))
 
 
-def _check_connections(settings: Settings, path: Path) -> None:
+def _tried(source: Source) -> list[str]:
+    """Say what the declaration makes of the newest file; return what keeps it from being read."""
+    from patient_feedback.sources.trial import expected_names, is_within_reach, try_newest_file
+
+    if not is_within_reach(source):
+        return []
+    try:
+        trial = try_newest_file(source)
+    except FeedbackError as error:
+        return [f"The newest file of '{source.slug}' cannot be read. {error}"]
+    if trial.file_name is None:
+        console.print(f"    no file there yet ({expected_names(source)})", soft_wrap=True, markup=False)
+        return []
+    console.print(f"    {trial.file_name}, first {trial.record_count} records", soft_wrap=True, markup=False)
+    for remark in trial.remarks():
+        console.print(f"      {remark}", soft_wrap=True, markup=False)
+    if trial.missing_columns:
+        return [
+            f"The newest file of '{source.slug}', {trial.file_name}, lacks columns that its mapping names: "
+            f"{', '.join(trial.missing_columns)}. It has: {', '.join(trial.column_names)}. Mend the mapping, or say "
+            "`optional: true` where a file without the column is complete."
+        ]
+    return []
+
+
+def _connection_problems(settings: Settings, path: Path) -> list[str]:
     from patient_feedback.stack.connection_lookup import connection_problems
 
     try:
         problems = connection_problems(settings, path)
     except StackError as reason:
         console.print(f"Connections were not looked up: {reason}.", soft_wrap=True, markup=False)
-        return
-    if problems:
-        raise FeedbackError("\n".join(problems.values()))
-    console.print("Their connections are there.")
+        return []
+    if not problems:
+        console.print("Their connections are there.")
+    return list(problems.values())
 
 
 @app.command("landing-orphans")

@@ -149,3 +149,19 @@ def test_connections_are_not_looked_up_where_no_airflow_runs(call, declared_opin
     result = call("check-sources", str(declared_opinions))
     assert result.exit_code == 0
     assert "patient-feedback up" in result.output
+
+
+def test_column_that_the_newest_file_lacks_is_named_beside_those_it_has(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "answers.csv").write_text("Svar-id;Kommentar\n1;tak\n", encoding="utf-8")
+    comment = {"column": "Comment", "question": {"slug": "comment", "intent": "open"}}
+    source = {
+        "slug": "survey",
+        "label": "Survey",
+        "kind": "csv_file",
+        "owner": "desk@example.org",
+        "where": {"path": "."},
+        "mapping": {"record_ref": "Svar-id", "comments": [comment]},
+    }
+    path = tmp_path / "sources.yml"
+    path.write_text(yaml.safe_dump({"sources": [source]}))
+    _assert_sentence(call("check-sources", str(path)), "answers.csv, lacks", "Comment.", "Svar-id, Kommentar")
