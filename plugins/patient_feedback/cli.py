@@ -252,12 +252,16 @@ def landing_orphans(
     orphans = find_orphans(settings, is_removing=remove)
     for orphan in orphans:
         console.print(f"  {orphan.path} ({orphan.size:,} bytes)", soft_wrap=True, markup=False)
+    if not orphans:
+        console.print(f"Every file of {settings.landing_url} belongs to a delivery.", soft_wrap=True)
+        return
     count = f"{len(orphans)} file{'s' * (len(orphans) != 1)} of {settings.landing_url}"
-    if remove:
-        console.print(f"Removed {count}.", soft_wrap=True)
-    else:
-        done = ": `patient-feedback landing-orphans --remove` removes them" if orphans else ""
-        console.print(f"No delivery names {count}{done}.", soft_wrap=True)
+    console.print(
+        f"Removed {count}, which no delivery names."
+        if remove
+        else f"No delivery names {count}: `patient-feedback landing-orphans --remove` removes them.",
+        soft_wrap=True,
+    )
 
 
 @app.command()

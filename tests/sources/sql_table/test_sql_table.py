@@ -96,6 +96,14 @@ def test_first_load_brings_all_and_a_second_run_nothing(tool: SurveyTool, opened
     assert counts(channel) == [(7, 7)]
 
 
+def test_column_by_which_changes_are_found_is_no_unknown_one(tool: SurveyTool, opened: Open) -> None:
+    channel = opened(tool)
+    channel.run()
+    [(names, unknown)] = channel.rows("select column_names, unknown_columns from landing.delivery")
+    assert channel.source.request.updated_column in names
+    assert channel.source.request.updated_column not in unknown
+
+
 def test_empty_table_brings_nothing_and_its_first_row_comes_next(tool: SurveyTool, opened: Open) -> None:
     tool.remove(*range(1, 8))
     channel = opened(tool)
