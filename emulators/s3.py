@@ -76,6 +76,28 @@ class S3:
     def remove(self, name: str) -> None:
         self._unasked("delete_object", Key=name)
 
+    def lend_to_visitor(self, external_id: str) -> tuple[str, str, str]:
+        """Make a role that may read the bucket, and a user who may do nothing but take it on; return ARN and keys."""
+        self._ask_for_keys(NOBODY_IS_ASKED)
+        users = self._client("iam")
+        trusted = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [{**trusted, **condition}]})
+        role = users.create_role(RoleName="lender", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        users.put_role_policy(RoleName="lender", PolicyName="reads", PolicyDocument=self._reading())
+        users.create_user(UserName="visitor")
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        users.put_user_policy(UserName="visitor", PolicyName="assumes", PolicyDocument=document)
+        made = users.create_access_key(UserName="visitor")["AccessKey"]
+        self._ask_for_keys("0")
+        return role, made["AccessKeyId"], made["SecretAccessKey"]
+
+    def _reading(self) -> str:
+        resources = [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"]
+        statement = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "s3:Head*"], "Resource": resources}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
     def _unasked(self, operation: str, **given: Any) -> None:
         self._ask_for_keys(NOBODY_IS_ASKED)
         getattr(self._client("s3"), operation)(Bucket=self.bucket, **given)
@@ -84,13 +106,7 @@ class S3:
     def _add_reader(self) -> None:
         users = self._client("iam")
         users.create_user(UserName="reader")
-        resources = [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"]
-        statement = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "s3:Head*"], "Resource": resources}
-        users.put_user_policy(
-            UserName="reader",
-            PolicyName="reads",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
+        users.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=self._reading())
         made = users.create_access_key(UserName="reader")["AccessKey"]
         self.key, self.secret = made["AccessKeyId"], made["SecretAccessKey"]
         self._ask_for_keys("0")

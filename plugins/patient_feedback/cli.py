@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 
 from patient_feedback.errors import FeedbackError, StackError
 from patient_feedback.settings import Role, Settings
+
+if TYPE_CHECKING:
+    from patient_feedback.sources.declaration import Source
 
 app = typer.Typer(
     help="Patient feedback, from a file to checked, published marts.",
@@ -176,18 +179,89 @@ def check_sources(
         Path | None, typer.Argument(help="A sources.yml; without it the sources of the project.")
     ] = None,
 ) -> None:
-    """Check a declaration of sources: every problem with its line, field and allowed values."""
+    """Check a declaration of sources: every problem with its line, its columns on the newest file, its connections."""
     from patient_feedback.sources.declaration import load_sources
 
-    path = sources or Settings.from_environment().sources_file
+    settings = Settings.from_environment()
+    path = sources or settings.sources_file
     declared = load_sources(path, check_paths=True)
     console.print(f"{path} declares {len(declared)} source{'s' * (len(declared) != 1)}:", soft_wrap=True)
+    problems: list[str] = []
     for source in declared:
         console.print(
             f"  {source.slug} ({source.kind}) from {source.where.path if source.where else source.connection}",
             soft_wrap=True,
             markup=False,
         )
+        problems += _tried(source)
+    if any(source.connection for source in declared):
+        problems += _connection_problems(settings, path)
+    if problems:
+        raise FeedbackError("\n".join(problems))
+
+
+def _tried(source: Source) -> list[str]:
+    """Say what the declaration makes of the newest file; return what keeps it from being read."""
+    from patient_feedback.sources.trial import expected_names, is_within_reach, try_newest_file
+
+    if not is_within_reach(source):
+        return []
+    try:
+        trial = try_newest_file(source)
+    except FeedbackError as error:
+        return [f"The newest file of '{source.slug}' cannot be read. {error}"]
+    if trial.file_name is None:
+        console.print(f"    no file there yet ({expected_names(source)})", soft_wrap=True, markup=False)
+        return []
+    console.print(f"    {trial.file_name}, first {trial.record_count} records", soft_wrap=True, markup=False)
+    for remark in trial.remarks():
+        console.print(f"      {remark}", soft_wrap=True, markup=False)
+    if trial.missing_columns:
+        return [
+            f"The newest file of '{source.slug}', {trial.file_name}, lacks columns that its mapping names: "
+            f"{', '.join(trial.missing_columns)}. It has: {', '.join(trial.column_names)}. Mend the mapping, or say "
+            "`optional: true` where a file without the column is complete."
+        ]
+    return []
+
+
+def _connection_problems(settings: Settings, path: Path) -> list[str]:
+    from patient_feedback.stack.connection_lookup import connection_problems
+
+    try:
+        problems = connection_problems(settings, path)
+    except StackError as reason:
+        console.print(f"Connections were not looked up: {reason}.", soft_wrap=True, markup=False)
+        return []
+    if not problems:
+        console.print("Their connections are there.")
+    return list(problems.values())
+
+
+@app.command("landing-orphans")
+@explained
+def landing_orphans(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove them, with an entry in the ledger.")
+    ] = False,
+) -> None:
+    """List the files of the landing area that no delivery names, left by a run that was rolled back."""
+    from patient_feedback.orchestration.landing_orphans import find_orphans
+
+    settings = Settings.from_environment()
+    orphans = find_orphans(settings, is_removing=remove)
+    for orphan in orphans:
+        console.print(f"  {orphan.path} ({orphan.size:,} bytes)", soft_wrap=True, markup=False)
+    if not orphans:
+        console.print(f"Every file of {settings.landing_url} belongs to a delivery.", soft_wrap=True)
+        return
+    count = f"{len(orphans)} file{'s' * (len(orphans) != 1)} of {settings.landing_url}"
+    console.print(
+        f"Removed {count}, which no delivery names."
+        if remove
+        else f"No delivery names {count}: `patient-feedback landing-orphans --remove` removes them.",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -262,8 +336,14 @@ def dictionary() -> None:
 def airflow(context: typer.Context) -> None:
     """Call Airflow's own command with this stack's settings, such as `airflow backfill create ...`."""
     from patient_feedback.stack.airflow import LocalAirflow
+    from patient_feedback.stack.postgres import EmbeddedPostgres
 
-    local = LocalAirflow(Settings.from_environment())
+    settings = Settings.from_environment()
+    if settings.db_host == "127.0.0.1" and not EmbeddedPostgres(settings.home, settings.db_port).is_running():
+        raise StackError(
+            "Airflow's database does not run: start it with `patient-feedback up`, then repeat this."
+        )
+    local = LocalAirflow(settings)
     command = local.command(*context.args)
     os.execve(command[0], command, local.client_environment())  # noqa: S606 - no shell is wanted
 

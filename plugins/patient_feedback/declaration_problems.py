@@ -16,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 from patient_feedback.errors import DeclarationError
 
 FieldPath = tuple[str | int, ...]
+SLUG_PATTERN = r"^[a-z][a-z0-9_]{1,47}$"
+"""A permanent name in a declaration of sources."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C where it is there: DAG files are parsed over and over."""
@@ -110,14 +112,15 @@ def validation_problems(error: ValidationError, model: type[BaseModel]) -> list[
             case "extra_forbidden":
                 message = _unknown_key(str(path[-1]), _keys_at(model, path[:-1]))
             case "missing":
-                message = "is missing" + _expected(model, path)
+                message = "is missing" + (_expected(model, path) or _description(model, path))
             case "enum":
                 message = f"{_shown(given)} is none of the values allowed" + _expected(model, path, given)
             case "string_pattern_mismatch":
+                made_of = "lower case letters, digits and underscores, a letter first"
                 hint = (
-                    ": lower case letters, digits and underscores, a letter first"
-                    if path[-1] == "slug"
-                    else ""
+                    f": 2 to 48 {made_of}"
+                    if context["pattern"] == SLUG_PATTERN
+                    else f": {made_of}" * (path[-1] == "slug")
                 )
                 message = f"{_shown(given)} does not match {context['pattern']}{hint}"
             case "credentials":
@@ -187,6 +190,14 @@ def _expected(model: type[BaseModel], path: FieldPath, given: Any = None) -> str
         return f". Allowed: {', '.join(values)}" + (f". Did you mean '{near[0]}'?" if near else "")
     keys = _keys_at(model, path)
     return f". Allowed here: {', '.join(keys)}" if keys else ""
+
+
+def _description(model: type[BaseModel], path: FieldPath) -> str:
+    """Return what the declaration says of a field that has one value; empty where it says nothing."""
+    around = _annotation_at(model, path[:-1])
+    found = around.model_fields.get(str(path[-1])) if _is_model(around) else None
+    said = " ".join((found.description or "").split()) if found else ""
+    return f": {said[0].lower()}{said[1:].rstrip('.')}" if said else ""
 
 
 def _is_enum(annotation: Any) -> bool:

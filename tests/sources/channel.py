@@ -115,7 +115,7 @@ class Channel:
     @property
     def cursor(self) -> Mapping[str, str] | None:
         rows = self.rows("select position from landing.source_cursor")
-        return rows[0][0] if rows else None
+        return rows[0][0] or None if rows else None
 
 
 def utc(text: str) -> datetime:

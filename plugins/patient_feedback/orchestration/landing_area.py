@@ -56,6 +56,7 @@ def land_bytes(
     connection: psycopg.Connection, settings: Settings, source: Source, local: IO[bytes], landed: LandedFile
 ) -> int:
     """Store a file in the landing area and its records in landing.record; return how many records it has."""
+    lock_landed_file(connection, landed.sha256)
     landing_url = _store(settings, local, landed.sha256)
     delivery_id = stable_id(source.slug, landed.sha256)
     connection.execute(
@@ -84,6 +85,21 @@ def land_bytes(
         _refuse(connection, delivery_id, source, reason)
         return 0
     return read_delivery(connection, delivery_id, local, source)
+
+
+def lock_landed_file(connection: psycopg.Connection, file_sha256: str) -> None:
+    """Hold a file of the landing area to the end of the transaction: nobody takes it for an orphan meanwhile."""
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed_file:{file_sha256}",)
+    )
+
+
+def try_lock_landed_file(connection: psycopg.Connection, file_sha256: str) -> bool:
+    """The same without waiting; False where another transaction holds the file."""
+    row = connection.execute(
+        "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (f"landed_file:{file_sha256}",)
+    ).fetchone()
+    return row == (True,)
 
 
 def read_again(settings: Settings, source: Source, run_id: str) -> int:

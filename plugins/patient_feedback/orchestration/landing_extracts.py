@@ -76,6 +76,9 @@ def land_extracts(
             partial(_held_keys, alone, source),
         )
         for extract in kind_module(source.kind).extract(request):
+            if extract.is_note:
+                _note_cursor(settings, source, extract, run_id)
+                continue
             later: list[RawRecord] = []
             piece: Extract | None = extract
             while piece is not None:
@@ -232,7 +235,7 @@ def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
     row = connection.execute(
         "select position from landing.source_cursor where source_slug = %s", (source.slug,)
     ).fetchone()
-    return row[0] if row else None
+    return row[0] or None if row else None
 
 
 def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
@@ -245,6 +248,12 @@ def _move_cursor(connection: psycopg.Connection, source: Source, cursor: Cursor,
         STATEMENTS["move_cursor"],
         {"source_slug": source.slug, "position": Jsonb(cursor), "run_id": run_id},
     )
+
+
+def _note_cursor(settings: Settings, source: Source, note: Extract, run_id: str) -> None:
+    assert note.cursor is not None
+    with connect(settings, "land_deliveries") as connection:
+        _move_cursor(connection, source, note.cursor, run_id)
 
 
 def _sha256(local: IO[bytes]) -> tuple[str, int]:

@@ -1,11 +1,19 @@
-"""How a declared source is reached: its Airflow connection, from whatever secrets backend Airflow is set to."""
+"""How a declared source is reached: its Airflow connection, from whatever secrets backend Airflow is set to.
+
+`python -m patient_feedback.orchestration.source_connections sources.yml` prints, as JSON, what is wrong with the
+connections that a declaration names.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patient_feedback.errors import FeedbackError
-from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.declaration import Source, SourceKind, load_sources
 from patient_feedback.sources.extraction import SourceConnection
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ S3_EXAMPLE = (
 )
 SQL_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 """SQLAlchemy's name for a connection type; any other type is taken as SQLAlchemy writes it."""
+GENERIC = "generic"
+"""What `connections add --conn-type` makes of a type that none of the installed providers knows, such as sqlite."""
 
 
 def airflow_connection(source: Source) -> SourceConnection:
@@ -54,6 +64,18 @@ def airflow_connection(source: Source) -> SourceConnection:
     return SourceConnection(
         source.connection, url, found.login or "", found.password or "", found.extra_dejson or {}
     )
+
+
+def connection_problems(sources: Iterable[Source]) -> dict[str, str]:
+    """Return, by source, what is wrong with the connection that it declares: it is missing, or of no use."""
+    problems = {}
+    for source in sources:
+        if source.connection is not None:
+            try:
+                airflow_connection(source)
+            except FeedbackError as error:
+                problems[source.slug] = str(error)
+    return problems
 
 
 def missing_connection(source: Source) -> str:
@@ -85,6 +107,12 @@ def _http_url(found: Connection) -> str:
 def _sql_url(found: Connection) -> str:
     from sqlalchemy.engine import URL
 
+    if found.conn_type == GENERIC:
+        raise FeedbackError(
+            f"The Airflow connection '{found.conn_id}' is of type {GENERIC}, which does not say what database it is: "
+            "`connections add --conn-type` makes that of each type that no installed provider knows. Delete it, and add it "
+            f"""with --conn-json in place of --conn-type: '{{"conn_type": "sqlite", "host": "/path/to/the.db"}}'."""
+        )
     if found.conn_type == "sqlite":
         # Airflow keeps the path of the file as the host.
         return URL.create("sqlite", database=found.host or found.schema or None).render_as_string()
@@ -95,3 +123,18 @@ def _sql_url(found: Connection) -> str:
         port=found.port or None,
         database=found.schema or None,
     ).render_as_string(hide_password=True)
+
+
+def _print_problems(path: Path) -> None:
+    problems = connection_problems(load_sources(path))
+    if problems:
+        from airflow import settings
+
+        # A database that is away shows no connection either: better no answer than a wrong one.
+        with settings.get_engine().connect():
+            pass
+    sys.stdout.write(json.dumps(problems))
+
+
+if __name__ == "__main__":
+    _print_problems(Path(sys.argv[1]))

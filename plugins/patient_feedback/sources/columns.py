@@ -21,6 +21,8 @@ def missing_columns(column_names: Iterable[str], source: Source) -> tuple[str, .
 def unknown_columns(column_names: Iterable[str], source: Source) -> tuple[str, ...]:
     """Return the columns of the file that the declaration neither maps nor ignores, in the file's order."""
     mapped = {loose_key(name) for name in source.mapping.columns}
+    if source.request.updated_column:
+        mapped.add(loose_key(source.request.updated_column))
     return tuple(name for name in column_names if loose_key(name) not in mapped and not source.ignores(name))
 
 

@@ -48,6 +48,10 @@ from patient_feedback.sources.spelling import loose_key
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+LARGEST_UNPACKED_MB = 1024
+LARGEST_DOWNLOAD_MB = 2048
+
+
 class SourceKind(StrEnum):
     """What a source speaks; a kind that is asked over a connection has a module of its name in this package."""
 
@@ -84,6 +88,9 @@ class Where(Declared):
     manifest: Annotated[str, Field(min_length=1)] | None = None
     """Which files beside the deliveries list them (name, number of records, SHA-256), such as *.manifest.json: JSON,
     CSV or lines of sha256sum. A file that none of them lists yet waits; one whose hash differs is refused."""
+
+    largest_unpacked_mb: Annotated[int, Field(ge=1)] = LARGEST_UNPACKED_MB
+    """A zip or workbook that unpacks to more is refused: small files can be made that would fill a disk."""
 
 
 class Format(Declared):
@@ -130,6 +137,8 @@ class Request(Declared):
     stops and a person decides: a system that shows nothing by mistake must not withdraw everything."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
     """A request that is not answered in so many seconds is tried again."""
+    largest_download_mb: Annotated[int, Field(ge=1)] = LARGEST_DOWNLOAD_MB
+    """fhir_bulk, qualtrics: a file of an export that is larger, packed or unpacked, is not read."""
 
 
 _OF_ALL_HTTP = {
@@ -141,10 +150,10 @@ _OF_ALL_HTTP = {
 }
 REQUEST_FIELDS: dict[SourceKind, dict[str, bool]] = {
     SourceKind.CARE_OPINION: _OF_ALL_HTTP,
-    SourceKind.FHIR_BULK: {"questionnaire": True, **_OF_ALL_HTTP},
+    SourceKind.FHIR_BULK: {"questionnaire": True, "largest_download_mb": False, **_OF_ALL_HTTP},
     SourceKind.FHIR_SEARCH: {"questionnaire": True, **_OF_ALL_HTTP},
     SourceKind.GOOGLE_REVIEWS: {"place": True, **_OF_ALL_HTTP},
-    SourceKind.QUALTRICS: {"survey": True, **_OF_ALL_HTTP},
+    SourceKind.QUALTRICS: {"survey": True, "largest_download_mb": False, **_OF_ALL_HTTP},
     SourceKind.SURVEY_MONKEY: {"survey": True, **_OF_ALL_HTTP},
     SourceKind.SQL_TABLE: {
         "table": True,
@@ -281,6 +290,9 @@ class Source(Declared):
         """Hash of what decides how a file is read and mapped; not of where it lies or when it is fetched."""
         deciding = {"slug", "kind", "format", "language", "ignore_columns", "mapping"}
         meaning = self.model_dump(mode="json", include=deciding)
+        if self.where is not None and self.where.largest_unpacked_mb != LARGEST_UNPACKED_MB:
+            # What was refused for its size is read again where a person allows more.
+            meaning["largest_unpacked_mb"] = self.where.largest_unpacked_mb
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from patient_feedback.declaration_problems import SLUG_PATTERN
 from patient_feedback.sources.spelling import loose_key
 
-SLUG_PATTERN = r"^[a-z][a-z0-9_]{1,47}$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}$"
 
 _DAY, _MONTH, _YEAR = ("%d",), ("%m", "%b", "%B"), ("%Y", "%y")

@@ -21,6 +21,8 @@ Window = tuple[datetime, datetime]
 
 FEW_VANISHED = 20
 """So many records may be gone at once whatever their share."""
+WAITING_SHARE = 0.75
+"""Of the time that a task may take, so much may go into waiting for a source; the rest is for reading and landing."""
 WITHDRAWN_KEY = "__withdrawn__"
 """Payload key that marks a record which the source took back without saying anything else of it."""
 
@@ -68,6 +70,8 @@ class Extract:
     """Where the next run begins; None leaves the cursor where it is."""
     source_count: int | None = None
     """How many records the source itself says that `records` should hold; None where it cannot count."""
+    is_note: bool = False
+    """True where there is nothing to land: the cursor alone is kept, such as what the source was asked to prepare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,11 @@ class ExtractionRequest:
     """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
     held_keys: Callable[[], frozenset[str]] = frozenset
     """Ids of the records that the warehouse holds and that are not withdrawn; for sources that say no deletion."""
+
+
+def longest_wait_seconds(source: Source) -> float:
+    """Return how long a run may wait for a source to prepare something: it must end before Airflow ends the task."""
+    return WAITING_SHARE * source.deadline_minutes * 60
 
 
 class SourceKindModule(Protocol):

@@ -3,6 +3,9 @@
 An export in part is a success with errors beside it. What came lands, so that one broken resource of the server holds
 no other back; the cursor stays, so that the next run asks for the same again; and every error counts as a record
 that the source has and did not give, so that check FB-LND-010 fails until an export is whole.
+
+A server may need longer than a run can wait. Where the export is asked at is therefore noted beside the cursor as soon
+as it is known, and the next run goes on with that export where the server still has it. A backfill notes nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,12 +21,24 @@ from datetime import datetime, timedelta
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources import http_client
-from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord
-from patient_feedback.sources.http_client import ATTEMPTS, SourceAnswerError, SourceClient
+from patient_feedback.sources.declaration import Source
+from patient_feedback.sources.extraction import (
+    Cursor,
+    Extract,
+    ExtractionRequest,
+    RawRecord,
+    longest_wait_seconds,
+)
+from patient_feedback.sources.http_client import (
+    ATTEMPTS,
+    SourceAnswerError,
+    SourceClient,
+    too_large_download,
+)
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
@@ -33,13 +49,16 @@ from patient_feedback.sources.questionnaire_response import (
     payload,
     raw_record,
 )
+from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
 __all__ = ["IDENTIFIERS", "extract", "payload"]
 
 LONGEST_EXPORT_SECONDS = 6 * 3600.0
-"""So long a run waits for the server to prepare its files."""
+"""So long a run waits at most for the server to prepare its files, whatever its deadline."""
+EXPORT_KEY = "export"
+"""Beside the cursor: the address of an export that was asked for and not read yet."""
 LONGEST_POLL_SECONDS = 60.0
 """Between two questions whether the files are ready, where the server names no time."""
 IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -52,17 +71,60 @@ _GZIP_MARK = b"\x1f\x8b"
 _log = logging.getLogger(__name__)
 
 
+class _UnderWayError(PlaceUnavailableError):
+    """The export goes on at the server, and this run can wait no longer."""
+
+
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
     """Yield each file of an export as a piece, and at last what was deleted, with the cursor."""
     headers, grant = fhir_access(request.connection)
     with SourceClient(request, headers, grant=grant) as client:
-        job = _started(client, request)
+        job = _noted_job(request)
+        if job is None or not _is_known(client, job):
+            job = _started(client, request)
+            yield from _note(request, job)
         try:
-            yield from _pieces(client, request, _manifest(client, request, job))
+            manifest = _manifest(client, request, job)
+        except FeedbackError as error:
+            if request.window or not isinstance(error, _UnderWayError):
+                _drop(client, job)
+                yield from _note(request)
+            raise
+        # Before it is read: what cannot be read now would not be read the next time.
+        yield from _note(request)
+        try:
+            yield from _pieces(client, request, manifest)
         finally:
-            # A courtesy: the server may drop the files now. Not every server knows it.
-            with suppress(FeedbackError):
-                client.send("DELETE", job)
+            _drop(client, job)
+
+
+def _noted_job(request: ExtractionRequest) -> str | None:
+    job = (request.cursor or {}).get(EXPORT_KEY)
+    if job is None or request.window or urlsplit(job)[:2] != urlsplit(request.connection.url)[:2]:
+        return None
+    return job
+
+
+def _note(request: ExtractionRequest, job: str | None = None) -> Iterator[Extract]:
+    """Yield what keeps in mind which export is under way, and leaves the cursor where it is."""
+    if request.window is None:
+        cursor = {name: value for name, value in (request.cursor or {}).items() if name != EXPORT_KEY}
+        yield Extract(iter(()), {**cursor, EXPORT_KEY: job} if job else cursor, is_note=True)
+
+
+def _is_known(client: SourceClient, job: str) -> bool:
+    """Tell whether the server still has an export; one that failed answers with an error, too."""
+    try:
+        client.get(job)
+    except FeedbackError:
+        return False
+    return True
+
+
+def _drop(client: SourceClient, job: str) -> None:
+    """Tell the server that it may drop the files: a courtesy, which not every server knows."""
+    with suppress(FeedbackError):
+        client.send("DELETE", job)
 
 
 def _started(client: SourceClient, request: ExtractionRequest) -> str:
@@ -101,16 +163,16 @@ def _is_error(body: bytes) -> bool:
 def _since(request: ExtractionRequest) -> datetime | None:
     if request.window:
         return request.window[0]
-    if not request.cursor:
-        return None
+    moment = (request.cursor or {}).get("transaction_time")
     overlap = timedelta(minutes=request.source.request.overlap_minutes)
-    return datetime.fromisoformat(request.cursor["transaction_time"]) - overlap
+    return datetime.fromisoformat(moment) - overlap if moment else None
 
 
 def _manifest(client: SourceClient, request: ExtractionRequest, job: str) -> Mapping[str, Any]:
     """Wait for the export as the server bids; return its list of files."""
-    waited, polls, broken = 0.0, 0, 0
-    while waited < LONGEST_EXPORT_SECONDS and broken < ATTEMPTS:
+    began, slept, polls, broken = time.monotonic(), 0.0, 0, 0
+    longest = min(longest_wait_seconds(request.source), LONGEST_EXPORT_SECONDS)
+    while broken < ATTEMPTS:
         try:
             answer = client.get(job)
         except SourceAnswerError as error:
@@ -125,15 +187,29 @@ def _manifest(client: SourceClient, request: ExtractionRequest, job: str) -> Map
             if manifest is not None:
                 return manifest
             broken += 1
+        left = longest - max(slept, time.monotonic() - began)
+        if left <= 0:
+            raise _UnderWayError(_not_finished(request, longest))
         asked = http_client.retry_after_seconds(answer)
         seconds = min(2.0**polls, LONGEST_POLL_SECONDS) if asked is None else max(asked, 1.0)
-        seconds = min(seconds, http_client.LONGEST_WAIT_SECONDS)
+        seconds = min(seconds, http_client.LONGEST_WAIT_SECONDS, left)
         http_client.wait_seconds(seconds)
-        waited, polls = waited + seconds, min(polls + 1, 10)
-    what = "sends no manifest of its export" if broken else "has not finished its export"
+        slept, polls = slept + seconds, min(polls + 1, 10)
     raise PlaceUnavailableError(
-        f"The source '{request.source.slug}' {what} after {waited:.0f} seconds: the next run asks for a new one."
+        f"The source '{request.source.slug}' sends no manifest of its export, {broken} times: the next run asks for a "
+        "new one."
     )
+
+
+def _not_finished(request: ExtractionRequest, waited: float) -> str:
+    """Say what a person can do where an export takes longer than a run may wait."""
+    said = (
+        f"The source '{request.source.slug}' has not finished its export after {waited:.0f} seconds, and a run of "
+        f"{request.source.deadline_minutes} minutes (deadline_minutes) waits no longer: "
+    )
+    if request.window:
+        return f"{said}the export was dropped. Raise deadline_minutes, or backfill shorter intervals."
+    return f"{said}the next run goes on with the same export. Raise deadline_minutes if exports take so long as a rule."
 
 
 def _read_manifest(body: bytes) -> Mapping[str, Any] | None:
@@ -242,7 +318,7 @@ def _resources(
     """Yield the resources of a file, which lies on disk meanwhile."""
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
         _download(client, request, has_auth, str(file.get("url") or ""), cast(IO[bytes], local))
-        for number, line in enumerate(_lines(cast(IO[bytes], local)), start=1):
+        for number, line in enumerate(_lines(cast(IO[bytes], local), request.source), start=1):
             try:
                 resource = json.loads(line)
             except ValueError:
@@ -266,7 +342,7 @@ def _download(
                 f"The source '{request.source.slug}' let the links of its export expire ({error.status}): the files "
                 "before it are kept, and the next run asks for a new export."
             ) from None
-        if _is_whole(local):
+        if _is_whole(local, request.source):
             return
         http_client.wait_seconds(2.0**attempt)
     raise PlaceUnavailableError(
@@ -275,21 +351,25 @@ def _download(
     )
 
 
-def _is_whole(local: IO[bytes]) -> bool:
+def _is_whole(local: IO[bytes], source: Source) -> bool:
     """Tell whether each line can be an object: a file that was cut off, or a page of error, has one that cannot."""
     try:
-        return all(line.startswith(b"{") and line.endswith(b"}") for line in _lines(local))
+        return all(line.startswith(b"{") and line.endswith(b"}") for line in _lines(local, source))
+    except TooLargeError:
+        raise too_large_download(source) from None
     except (EOFError, OSError, zlib.error):
         return False
 
 
-def _lines(local: IO[bytes]) -> Iterator[bytes]:
+def _lines(local: IO[bytes], source: Source) -> Iterator[bytes]:
     """Yield the lines that hold anything, unpacked where the file itself is packed."""
     local.seek(0)
     is_packed = local.read(len(_GZIP_MARK)) == _GZIP_MARK
     local.seek(0)
     stream = cast(IO[bytes], gzip.GzipFile(fileobj=local, mode="rb")) if is_packed else local
+    budget = ByteBudget(source.request.largest_download_mb)
     # A line that is longer than any comment is cut, and then no object.
     while line := stream.readline(MAXIMUM_LINE_LENGTH):
+        budget.spend(len(line))
         if stripped := line.strip():
             yield stripped

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources.aws_role import lent_keys
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.extraction import SourceConnection
 from patient_feedback.sources.manifest import ListedFile, read_manifest
@@ -199,10 +200,13 @@ def _s3_options(connection: SourceConnection) -> dict[str, Any]:
         "key": connection.login,
         "secret": connection.password,
         "token": extra.get("aws_session_token"),
+        "profile": extra.get("profile_name"),
         "endpoint_url": connection.url,
         "client_kwargs": {"region_name": extra["region_name"]} if extra.get("region_name") else None,
         "config_kwargs": extra.get("config_kwargs"),
     }
+    if extra.get("role_arn"):
+        options |= {**lent_keys(connection), "profile": None}
     return {name: value for name, value in options.items() if value}
 
 

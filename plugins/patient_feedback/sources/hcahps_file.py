@@ -20,6 +20,7 @@ from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources import csv_file
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import Defect, DeliveredFile, DeliveredRecord
+from patient_feedback.sources.size_bounds import refuse_large_archive
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _SPELLINGS = {
@@ -63,7 +64,7 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     """
     with _explained():
         # The first bytes of a small file are all of it: damage shows here too.
-        file = csv_file.read_records(_table(stream), source)
+        file = csv_file.read_records(_table(stream, source), source)
     names = {name: _column(name) for name in file.column_names}
     delivered = [name for name in names.values() if name]
     has_one_column = not {"linear_mean", "star_rating"} & set(delivered)
@@ -73,12 +74,13 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     return file
 
 
-def _table(stream: BinaryIO) -> BinaryIO:
+def _table(stream: BinaryIO, source: Source) -> BinaryIO:
     start = stream.read(4)
     stream.seek(0)
     if start not in _ZIP:
         return stream
     try:
+        refuse_large_archive(stream, source)
         archive = zipfile.ZipFile(stream)
         tables = [name for name in archive.namelist() if name.lower().endswith((".csv", ".txt"))]
         if len(tables) != 1:

@@ -21,7 +21,9 @@ from tenacity import (
 )
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import ExtractionRequest
+from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.token_grant import TokenGrant
 
 ATTEMPTS = 6
@@ -195,7 +197,9 @@ class SourceClient:
                 answer = client.request(method, url, **options)
             else:
                 with client.stream(method, url, **options) as answer:
-                    _write(answer, target)
+                    _write(answer, target, self._source.request.largest_download_mb)
+        except TooLargeError:
+            raise too_large_download(self._source) from None
         except httpx.RequestError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
@@ -251,11 +255,22 @@ def _json_of(answer: httpx.Response) -> Any:
         raise _TryAgainError("sends broken JSON") from None
 
 
-def _write(answer: httpx.Response, target: IO[bytes]) -> None:
+def too_large_download(source: Source) -> FeedbackError:
+    """Return what to say of a file of an export that is larger, packed or unpacked, than the declaration allows."""
+    return FeedbackError(
+        f"The source '{source.slug}' gives a file of more than {source.request.largest_download_mb} MB, packed or unpacked, "
+        "which is what request.largest_download_mb allows: nothing of it was kept. Look at what it is, and raise that "
+        "number if it is right."
+    )
+
+
+def _write(answer: httpx.Response, target: IO[bytes], largest_mb: int) -> None:
     target.seek(0)
     target.truncate()
     if answer.is_success:
+        budget = ByteBudget(largest_mb)
         for chunk in answer.iter_bytes(CHUNK_BYTES):
+            budget.spend(len(chunk))
             target.write(chunk)
 
 

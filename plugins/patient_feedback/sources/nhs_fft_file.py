@@ -87,7 +87,7 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     the record. A percentage is 0 to 100 however the sheet shows it. Notes below the table are no records. Raises
     UnreadableFileError for a file that is no workbook, holds no such table, or does not say its month or its setting.
     """
-    workbook = open_workbook(stream)
+    workbook = open_workbook(stream, source)
     # Charts have sheets too.
     sheets = [sheet.title for sheet in workbook.worksheets]
     names = [source.format.sheet] if source.format.sheet else sheets

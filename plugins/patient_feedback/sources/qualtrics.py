@@ -38,9 +38,17 @@ from patient_feedback.sources import http_client
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import Header
-from patient_feedback.sources.extraction import Cursor, Extract, ExtractionRequest, RawRecord, vanished
-from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
+from patient_feedback.sources.extraction import (
+    Cursor,
+    Extract,
+    ExtractionRequest,
+    RawRecord,
+    longest_wait_seconds,
+    vanished,
+)
+from patient_feedback.sources.http_client import SourceAnswerError, SourceClient, too_large_download
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.size_bounds import unpacks_within
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 
@@ -76,7 +84,7 @@ EXPORTS = 2
 """An export that fails, or whose file is gone or broken, is started once more."""
 GONE = (404, 410)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
-LONGEST_EXPORT_SECONDS = 3600.0
+LONGEST_WAIT_SECONDS = 3600.0
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 QUESTION_SUFFIX = ".question"
 _QUESTION = re.compile(r"(^|_)QID\d")
@@ -91,13 +99,15 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
     held: frozenset[str] = frozenset() if request.window else request.held_keys()
     window = request.window or (None, None)
     headers = {"X-API-TOKEN": request.connection.secret()}
+    # For both exports, and those started once more.
+    patience = _Patience(min(longest_wait_seconds(request.source), LONGEST_WAIT_SECONDS))
     with SourceClient(request, headers, refusal=_refusal) as client:
         nothing_else = {"surveyMetadataIds": LISTED_METADATA, "questionIds": (), "embeddedDataIds": ()}
-        with _exported(client, request, nothing_else, *window) as archive:
+        with _exported(client, request, patience, nothing_else, *window) as archive:
             listed = _listed(archive, request, held)
         if listed.count:
             wanted = {"surveyMetadataIds": WANTED_METADATA}
-            with _exported(client, request, wanted, listed.begin, listed.end) as archive:
+            with _exported(client, request, patience, wanted, listed.begin, listed.end) as archive:
                 cursor: Cursor | None = None if request.window else {"recorded_at": listed.newest}
                 yield Extract(_responses(archive, request), cursor, listed.count)
     if request.window is None:
@@ -110,6 +120,13 @@ def payload(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a response under the names of the export's first row, its moments in UTC."""
     moments = {name: utc_text(content.get(name)) or content.get(name) for name in MOMENTS}
     return {KEY: None, **content, **moments}
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How long a run may still wait for exports to be written."""
+
+    seconds_left: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +279,7 @@ def _wordings(table: _Table, source: Source) -> Iterator[tuple[str, str]]:
 def _exported(
     client: SourceClient,
     request: ExtractionRequest,
+    patience: _Patience,
     wanted: Mapping[str, Any],
     begin: datetime | None,
     end: datetime | None,
@@ -281,7 +299,7 @@ def _exported(
     }
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as local:
         for _ in range(EXPORTS):
-            if _fetch(client, request, body, local):
+            if _fetch(client, request, patience, body, local):
                 break
         else:
             raise _unreadable(request, f"no whole file in {EXPORTS} exports")
@@ -294,13 +312,17 @@ def _asked(moment: datetime) -> str:
 
 
 def _fetch(
-    client: SourceClient, request: ExtractionRequest, body: Mapping[str, Any], target: IO[bytes]
+    client: SourceClient,
+    request: ExtractionRequest,
+    patience: _Patience,
+    body: Mapping[str, Any],
+    target: IO[bytes],
 ) -> bool:
     """Run one export; return whether it came to a whole file."""
     path = f"surveys/{request.source.request.survey}/export-responses"
     started = client.send_json("POST", path, json=body)["result"]
     try:
-        file_id = _file_id(client, request, f"{path}/{started.get('progressId')}")
+        file_id = _file_id(client, request, patience, f"{path}/{started.get('progressId')}")
         if file_id is None:
             return False
         client.download(f"{path}/{file_id}/file", target)
@@ -308,27 +330,37 @@ def _fetch(
         if error.status in GONE:
             return False
         raise
-    return _is_whole(target)
+    return _is_whole(target, request.source)
 
 
-def _file_id(client: SourceClient, request: ExtractionRequest, address: str) -> str | None:
+def _file_id(
+    client: SourceClient, request: ExtractionRequest, patience: _Patience, address: str
+) -> str | None:
     """Wait until the export is written; return None where it failed."""
-    waited, pause = 0.0, FIRST_PAUSE_SECONDS
+    pause = FIRST_PAUSE_SECONDS
     while True:
         progress = client.get_json(address)["result"]
         if progress["status"] == "failed":
             return None
         if progress["status"] == "complete":
             return str(progress.get("fileId"))
-        if waited >= LONGEST_EXPORT_SECONDS:
-            raise _unreadable(request, f"no file within {LONGEST_EXPORT_SECONDS / 60:.0f} minutes")
+        if patience.seconds_left <= 0:
+            raise PlaceUnavailableError(
+                f"The source '{request.source.slug}' has written no file in the time that a run of "
+                f"{request.source.deadline_minutes} minutes (deadline_minutes) may wait: nothing was kept, and the next "
+                "run asks again. Raise deadline_minutes if exports take so long as a rule."
+            )
         http_client.wait_seconds(pause)
-        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+        patience.seconds_left -= pause
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _is_whole(file: IO[bytes]) -> bool:
+def _is_whole(file: IO[bytes], source: Source) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
+            # Before anything of it is unpacked.
+            if not unpacks_within(archive, source.request.largest_download_mb):
+                raise too_large_download(source)
             return len(_csv_names(archive)) == 1 and archive.testzip() is None
     except _BROKEN:
         return False

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import ParseError
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord, Header
+from patient_feedback.sources.size_bounds import refuse_large_archive
 from patient_feedback.sources.stored_text import mend_text
 
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0"
@@ -23,7 +24,7 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     Raises UnreadableFileError for a file that is no workbook (or an old or locked one), lacks the sheet, or
     has no row of column names.
     """
-    workbook = open_workbook(stream)
+    workbook = open_workbook(stream, source)
     sheet = sheet_named(workbook, source.format.sheet or workbook.sheetnames[0])
     rows = rows_until_damage([plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
     cells: list[str] = []
@@ -37,8 +38,8 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     return DeliveredFile(records=_records(rows, header), column_names=header.kept_names)
 
 
-def open_workbook(stream: BinaryIO) -> Any:
-    """Return openpyxl's workbook; raise UnreadableFileError for a file that is none, or an old or locked one."""
+def open_workbook(stream: BinaryIO, source: Source) -> Any:
+    """Return openpyxl's workbook; raise UnreadableFileError for a file that is none, or an old, locked or huge one."""
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -51,6 +52,7 @@ def open_workbook(stream: BinaryIO) -> Any:
             "The file is an old Excel workbook (.xls) or has a password: save it as .xlsx without one."
         )
     try:
+        refuse_large_archive(stream, source)
         return load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, ParseError) as error:
         raise UnreadableFileError(f"The file is no Excel workbook ({type(error).__name__}).") from None

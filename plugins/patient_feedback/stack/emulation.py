@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from patient_feedback.errors import StackError
 from patient_feedback.settings import Settings
 from patient_feedback.stack.airflow import LocalAirflow
+from patient_feedback.stack.processes import is_port_free
+
+PORT_COUNT = 8
 
 
 @contextmanager
 def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]:
     """Run the emulators and give Airflow, which must be up, their connections; yield the connections' names.
 
-    Raises StackError where what they need is not installed, or where Airflow refuses the connections.
+    Raises StackError where what they need is not installed, a port is taken, or Airflow refuses the connections.
     """
     sys.path.append(str(settings.project_dir))
     try:
@@ -25,6 +28,7 @@ def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]
         raise StackError(
             f"The emulators need {error.name}, which comes with what tests need: run `make setup-tests` first."
         ) from None
+    refuse_taken_ports(first_port)
     folder = settings.home / "emulated"
     folder.mkdir(exist_ok=True)
     with all_sources(folder, first_port) as connections:
@@ -45,3 +49,13 @@ def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]
                 f"Airflow refuses the connections: {said[-1] if said else 'it does not say why'}."
             )
         yield sorted(connections)
+
+
+def refuse_taken_ports(first_port: int) -> None:
+    """Raise StackError that names a port which another program holds."""
+    for port in range(first_port, first_port + PORT_COUNT):
+        if not is_port_free(port):
+            raise StackError(
+                f"Port {port}, wanted for an emulated system, is taken: end what holds it, such as another "
+                f"`patient-feedback emulate`, or choose {PORT_COUNT} free ones in a row with --first-port."
+            )

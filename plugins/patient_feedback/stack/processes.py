@@ -115,6 +115,17 @@ def refuse_occupied_port(port: int, purpose: str, variable: str) -> None:
     )
 
 
+def is_port_free(port: int) -> bool:
+    """Tell whether a server can listen on 127.0.0.1:`port`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections(kind="tcp"):

@@ -335,6 +335,29 @@ def test_file_that_is_spoilt_once_is_fetched_again(
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
 
 
+TWO_MEGABYTES = b"\n" * (2 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (TWO_MEGABYTES, {}),
+        (gzip.compress(TWO_MEGABYTES), {}),
+        (gzip.compress(TWO_MEGABYTES), {"Content-Encoding": "gzip"}),
+    ],
+    ids=["plain", "packed", "packed in transit"],
+)
+def test_file_of_more_than_is_allowed_is_refused_and_names_the_setting(
+    warehouse: Settings, tmp_path: Path, emulator: Emulator, body: bytes, headers: dict[str, str]
+) -> None:
+    channel = channel_of(warehouse, tmp_path, emulator, largest_download_mb=1)
+    emulator.faults = [Fault(body=body, headers=headers, path="/QuestionnaireResponse2.ndjson")]
+    with pytest.raises(FeedbackError, match=r"more than 1 MB.*request\.largest_download_mb") as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert counts(channel) == [(3, 3)]
+
+
 def test_file_that_stays_spoilt_leaves_the_files_before_it_landed(
     channel: Channel, forms: FhirServer, emulator: Emulator
 ) -> None:
@@ -409,15 +432,115 @@ def test_server_that_names_no_time_is_asked_ever_less_often(
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
-def test_export_that_is_never_ready_is_given_up(
+def test_wait_for_an_export_ends_before_the_task_s_own_time(
     channel: Channel, forms: FhirServer, waits: list[float]
 ) -> None:
     forms.polls, forms.retry_after = 10_000, "9999"
+    with pytest.raises(PlaceUnavailableError, match=r"has not finished.*same export.*Raise deadline_minutes"):
+        channel.run()
+    assert sum(waits) < channel.source.deadline_minutes * 60
+    assert max(waits) == 120.0
+    assert forms.open_jobs == 1
+
+
+def test_wait_for_an_export_has_an_end_whatever_the_deadline(
+    channel: Channel, forms: FhirServer, waits: list[float]
+) -> None:
+    channel.source = channel.source.model_copy(update={"deadline_minutes": 100_000})
+    forms.polls = 10_000
     with pytest.raises(PlaceUnavailableError, match="has not finished"):
         channel.run()
     assert sum(waits) == fhir_bulk.LONGEST_EXPORT_SECONDS
-    assert max(waits) == 120.0
+
+
+@pytest.mark.parametrize("has_cursor", [False, True])
+def test_next_run_goes_on_with_the_export_that_was_under_way(
+    channel: Channel, forms: FhirServer, emulator: Emulator, has_cursor: bool
+) -> None:
+    if has_cursor:
+        channel.run()
+        forms.put("r8", said("Written since"))
+    export_count = len(asked(emulator, "$export"))
+    forms.polls = 1_000
+    while_away = channel.cursor
+    with pytest.raises(PlaceUnavailableError, match="has not finished"):
+        channel.run()
+    [job] = forms._jobs.values()
+    job.polls_left = 3
+    assert channel.run() == (1 if has_cursor else 7)
+    assert len(asked(emulator, "$export")) == export_count + 1
+    assert channel.said("said") == truth(forms)
+    assert channel.cursor is not None
+    assert set(channel.cursor) == {"transaction_time"}
+    assert channel.cursor != while_away
     assert forms.open_jobs == 0
+
+
+def test_export_that_a_killed_run_waited_for_is_gone_on_with(
+    channel: Channel, forms: FhirServer, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as while_waiting:
+        while_waiting.setattr(fhir_bulk.http_client, "wait_seconds", killed)
+        with pytest.raises(KeyboardInterrupt):
+            channel.run()
+    assert channel.run() == 7
+    assert len(asked(emulator, "$export")) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410, 401, 500])
+def test_export_that_the_server_no_longer_has_is_asked_for_anew(
+    channel: Channel, forms: FhirServer, emulator: Emulator, status: int
+) -> None:
+    forms.polls = 1_000
+    with pytest.raises(PlaceUnavailableError, match="has not finished"):
+        channel.run()
+    forms.polls = 0
+    emulator.faults = [Fault(status=status, path="/job1") for _ in range(6)]
+    assert channel.run() == 7
+    assert len(asked(emulator, "$export")) == 2
+
+
+def test_export_of_another_server_is_not_asked_for_with_this_one_s_key(
+    channel: Channel, forms: FhirServer
+) -> None:
+    forms.polls = 1_000
+    with pytest.raises(PlaceUnavailableError, match="has not finished"):
+        channel.run()
+    moved = FhirServer(resources=dict(forms.resources), lines_in_file=3)
+    with moved.emulator() as elsewhere:
+        channel.connection = replace(channel.connection, url=f"{elsewhere.url}/fhir")
+        assert channel.run() == 7
+
+
+def test_export_whose_files_cannot_be_read_is_not_gone_on_with(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    forms.polls = 0
+    go_by = Fault(path="/job1", before=lambda: None)
+    emulator.faults = [
+        go_by,
+        Fault(status=405, path="/job1"),
+        Fault(status=410, path="/QuestionnaireResponse1.ndjson"),
+    ]
+    with pytest.raises(PlaceUnavailableError, match="expire"):
+        channel.run()
+    assert channel.run() == 7
+    assert len(asked(emulator, "$export")) == 2
+
+
+def test_backfill_that_waits_in_vain_drops_its_export_and_leaves_the_cursor(
+    channel: Channel, forms: FhirServer
+) -> None:
+    channel.run()
+    cursor = channel.cursor
+    forms.polls = 1_000
+    with pytest.raises(PlaceUnavailableError, match=r"was dropped.*backfill shorter intervals"):
+        channel.run((utc("2026-03-01T09:02"), utc("2026-03-01T09:04")))
+    assert forms.open_jobs == 0
+    assert channel.cursor == cursor
 
 
 @pytest.mark.parametrize(

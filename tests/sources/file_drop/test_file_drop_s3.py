@@ -12,6 +12,7 @@ from emulators.s3 import S3
 from s3fs import S3FileSystem
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
+from patient_feedback.sources.extraction import SourceConnection
 
 
 @pytest.fixture
@@ -106,3 +107,52 @@ def test_store_that_never_answers_is_given_up(
     channel.connection = there
     assert channel.run() == 1
     channel.assert_shows("story", {"a": "Kind staff"})
+
+
+@pytest.fixture
+def visitor(channel: Channel, store: S3) -> SourceConnection:
+    """The connection of a user who may only take on a role, with the role."""
+    role, key, secret = store.lend_to_visitor("north-trust")
+    extra = {
+        **channel.connection.extra,
+        "role_arn": role,
+        "assume_role_kwargs": {"ExternalId": "north-trust"},
+        "service_config": {"sts": {"endpoint_url": store.url}},
+    }
+    return replace(channel.connection, login=key, password=secret, extra=extra)
+
+
+def test_role_of_the_connection_lends_the_keys(channel: Channel, visitor: SourceConnection) -> None:
+    channel.connection = replace(
+        visitor, extra={name: value for name, value in visitor.extra.items() if name != "role_arn"}
+    )
+    with pytest.raises(FeedbackError, match="the right to read"):
+        channel.run()
+    channel.connection = visitor
+    assert channel.run() == 1
+
+
+def test_role_that_is_refused_names_the_connection_and_no_secret(
+    channel: Channel, visitor: SourceConnection
+) -> None:
+    channel.connection = replace(visitor, password="wrong-secret")
+    with pytest.raises(
+        FeedbackError, match=r"'drop_system' may not be taken on \(.+\): check role_arn"
+    ) as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert "wrong-secret" not in str(raised.value)
+
+
+def test_service_of_roles_that_is_away_is_tried_again(channel: Channel, visitor: SourceConnection) -> None:
+    away = {"sts": {"endpoint_url": "http://127.0.0.1:1"}}
+    channel.connection = replace(visitor, extra={**visitor.extra, "service_config": away})
+    with pytest.raises(PlaceUnavailableError, match="does not answer"):
+        channel.run()
+
+
+def test_other_ways_to_a_role_are_said_not_to_be_read(channel: Channel, visitor: SourceConnection) -> None:
+    extra = {**visitor.extra, "assume_role_method": "assume_role_with_saml"}
+    channel.connection = replace(visitor, extra=extra)
+    with pytest.raises(FeedbackError, match="assume_role_with_saml"):
+        channel.run()

@@ -14,8 +14,9 @@ from channel import declare
 from drops import FolderDrop
 from published import PublishedFigures
 
+from patient_feedback.errors import UnreadableFileError
 from patient_feedback.settings import Settings
-from patient_feedback.sources.hcahps_file import facility_number
+from patient_feedback.sources.hcahps_file import facility_number, read_records
 
 CURRENT = (
     "Facility ID", "Facility Name", "Address", "City/Town", "State", "ZIP Code", "County/Parish", "Telephone Number",
@@ -267,6 +268,14 @@ def test_zipped_file_is_read_like_the_file(hospitals: PublishedFigures, drop: Fo
     drop.put("hcahps.zip", zipped(table(row())))
     assert hospitals.publish() == set()
     assert hospitals.values == {("n_010001", "h_comp_1_a_p"): 74.0}
+
+
+def test_archive_that_unpacks_to_more_than_is_allowed_is_refused(tmp_path: Path) -> None:
+    where = {"path": str(tmp_path), "largest_unpacked_mb": 1}
+    source = declare(tmp_path, "hospitals", "hcahps_file", where=where, connection=None)
+    archive = io.BytesIO(zipped(table(row()) + b"\n" * 2 * 1024 * 1024))
+    with pytest.raises(UnreadableFileError, match=r"where\.largest_unpacked_mb"):
+        read_records(archive, source)
 
 
 @pytest.mark.parametrize(

@@ -325,10 +325,32 @@ def test_export_is_asked_after_less_and_less_often(
     assert waits == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0] * 2
 
 
-def test_export_that_is_never_written_ends_the_run(channel: Channel, survey: Qualtrics) -> None:
+@pytest.mark.parametrize("failed", [0, 1], ids=["first export", "after one that failed"])
+def test_wait_for_exports_ends_before_the_task_s_own_time(
+    channel: Channel, survey: Qualtrics, emulator: Emulator, waits: list[float], failed: int
+) -> None:
     survey.polls = 10_000
-    with pytest.raises(PlaceUnavailableError, match=r"ward_survey.*no file within 60 minutes"):
+    go_by = [Fault(path="ES_1", before=lambda: None)] * 100
+    ends = [Fault(body=b'{"result": {"status": "failed"}}', path="ES_1")]
+    emulator.faults = (go_by + ends) * failed
+    with pytest.raises(
+        PlaceUnavailableError, match=r"ward_survey.*no file in the time.*Raise deadline_minutes"
+    ):
         channel.run()
+    assert sum(waits) < channel.source.deadline_minutes * 60
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["list of ids", "responses"])
+def test_archive_that_unpacks_to_more_than_is_allowed_is_refused_unread(
+    channel: Channel, survey: Qualtrics, place: int
+) -> None:
+    asked = channel.source.request.model_copy(update={"largest_download_mb": 1})
+    channel.source = channel.source.model_copy(update={"request": asked})
+    survey.spoiling = [*[None] * place, lambda _: zip_of({"Survey.csv": "0" * 2 * 1024 * 1024})]
+    with pytest.raises(FeedbackError, match=r"more than 1 MB.*request\.largest_download_mb") as raised:
+        channel.run()
+    assert not isinstance(raised.value, PlaceUnavailableError)
+    assert len(survey.asked) == place + 1
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["list of ids", "responses"])

@@ -97,6 +97,14 @@ def test_first_load_brings_all_and_a_second_run_nothing(tool: SurveyTool, opened
     assert counts(channel) == [(7, 7)]
 
 
+def test_column_by_which_changes_are_found_is_no_unknown_one(tool: SurveyTool, opened: Open) -> None:
+    channel = opened(tool)
+    channel.run()
+    [(names, unknown)] = channel.rows("select column_names, unknown_columns from landing.delivery")
+    assert channel.source.request.updated_column in names
+    assert channel.source.request.updated_column not in unknown
+
+
 def test_empty_table_brings_nothing_and_its_first_row_comes_next(tool: SurveyTool, opened: Open) -> None:
     tool.remove(*range(1, 8))
     channel = opened(tool)
@@ -781,3 +789,14 @@ def test_airflow_connection_becomes_an_address_without_its_password(
     assert found.url == url
     assert found.password == PASSWORD
     assert PASSWORD not in repr(found)
+
+
+def test_connection_that_airflow_made_generic_says_how_to_add_it_with_its_type(
+    postgres: SurveyTool, opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    given = {"conn_type": "generic", "host": "/srv/survey.db", "password": PASSWORD}
+    monkeypatch.setenv("AIRFLOW_CONN_SURVEY_SYSTEM", json.dumps(given))
+    with pytest.raises(FeedbackError, match=r"'survey_system' is of type generic.*--conn-json") as raised:
+        airflow_connection(opened(postgres).source)
+    assert PASSWORD not in str(raised.value)

@@ -47,7 +47,14 @@ def test_wrong_choice_is_refused_with_line_field_and_choices(tmp_path: Path) -> 
 def test_misspelt_key_is_refused_with_the_likely_one(tmp_path: Path) -> None:
     message = refusal(tmp_path, VALID.replace("owner:", "onwer:"))
     assert "sources.yml:5: sources[0].onwer is no known key. Did you mean 'owner'?" in message
-    assert "sources[0].owner is missing" in message
+    assert "sources[0].owner is missing: who answers for the source" in message
+
+
+@pytest.mark.parametrize("slug", ["a", "Ward"])
+def test_slug_that_is_none_says_how_long_and_of_what_it_is(tmp_path: Path, slug: str) -> None:
+    message = refusal(tmp_path, VALID.replace("what_was_good,", f"{slug},", 1))
+    assert f"'{slug}' does not match" in message
+    assert "2 to 48 lower case letters" in message
 
 
 def test_several_problems_are_listed_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
@@ -261,3 +268,11 @@ def test_declaration_hash_follows_the_meaning_not_the_place(declare: Any) -> Non
         == source.declaration_sha256
     )
     assert declare({"record_ref": "ref"}).declaration_sha256 != source.declaration_sha256
+
+
+def test_examples_of_the_guide_are_valid_as_they_stand(tmp_path: Path, project_dir: Path) -> None:
+    guide = (project_dir / "docs" / "add_a_source.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", guide, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "sources.yml"
+    path.write_text("".join(blocks), encoding="utf-8")
+    assert [source.kind for source in load_sources(path)] == ["csv_file", "care_opinion"]

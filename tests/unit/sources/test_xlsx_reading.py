@@ -127,3 +127,25 @@ def test_damage_in_the_middle_of_a_sheet_refuses_the_file(source: Any, read: Any
             new.writestr(name, content[:-400] if name.endswith("sheet1.xml") else content)
     with pytest.raises(UnreadableFileError, match="damaged"):
         read(source, damaged.getvalue())
+
+
+@pytest.mark.parametrize(("allowed", "is_read"), [(1, False), (8, True)])
+def test_workbook_that_unpacks_to_more_than_is_allowed_is_refused(
+    declare: Any, read: Any, allowed: int, is_read: bool
+) -> None:
+    source = declare(kind="xlsx_file", where={"path": "delivered", "largest_unpacked_mb": allowed})
+    content = io.BytesIO(workbook([["id", "comment"], ["1", "kind"]]))
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/padding.bin", bytes(2 * 1024 * 1024))
+    if is_read:
+        assert len(read(source, content.getvalue())[0]) == 1
+    else:
+        with pytest.raises(UnreadableFileError, match=r"more than 1 MB.*where\.largest_unpacked_mb"):
+            read(source, content.getvalue())
+
+
+def test_larger_bound_has_refused_files_read_again_and_the_usual_one_has_not(declare: Any) -> None:
+    usual = declare(kind="xlsx_file", where={"path": "delivered"})
+    stated = declare(kind="xlsx_file", where={"path": "delivered", "largest_unpacked_mb": 1024})
+    larger = declare(kind="xlsx_file", where={"path": "delivered", "largest_unpacked_mb": 4096})
+    assert usual.declaration_sha256 == stated.declaration_sha256 != larger.declaration_sha256

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from patient_feedback.cli import app
@@ -96,3 +97,71 @@ def test_second_run_beside_a_first_is_refused_with_its_process(call, tmp_path: P
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = call("run")
     _assert_sentence(result, "process 4711", "FEEDBACK_HOME")
+
+
+def test_airflow_command_without_a_server_says_how_to_start_it(call) -> None:  # type: ignore[no-untyped-def]
+    _assert_sentence(call("airflow", "connections", "list"), "patient-feedback up")
+
+
+@pytest.fixture
+def declared_opinions(tmp_path: Path) -> Path:
+    path = tmp_path / "sources.yml"
+    source = {"slug": "opinions", "label": "Opinions", "kind": "care_opinion", "owner": "desk@example.org"}
+    path.write_text(yaml.safe_dump({"sources": [{**source, "connection": "opinions_system"}]}))
+    return path
+
+
+@pytest.fixture
+def airflow_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in a container of production: Airflow is set up by variables."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path / 'airflow.db'}")
+
+
+def test_declared_connection_that_is_missing_is_named_with_the_command_that_adds_it(  # type: ignore[no-untyped-def]
+    call, declared_opinions: Path, airflow_of_its_own: None
+) -> None:
+    result = call("check-sources", str(declared_opinions))
+    _assert_sentence(result, "'opinions_system'", "airflow connections add opinions_system --conn-type http")
+
+
+def test_declared_connection_that_is_there_passes(  # type: ignore[no-untyped-def]
+    call, declared_opinions: Path, airflow_of_its_own: None
+) -> None:
+    given = '{"conn_type": "http", "host": "opinions.example.org", "password": "not-shown"}'
+    result = call("check-sources", str(declared_opinions), AIRFLOW_CONN_OPINIONS_SYSTEM=given)
+    assert result.exit_code == 0
+    assert "connections are there" in result.output
+    assert "not-shown" not in result.output
+
+
+def test_connections_are_not_called_missing_where_airflow_s_database_is_away(  # type: ignore[no-untyped-def]
+    call, declared_opinions: Path, airflow_of_its_own: None, free_port: int
+) -> None:
+    away = f"postgresql+psycopg2://airflow:not-shown@127.0.0.1:{free_port}/airflow"
+    result = call("check-sources", str(declared_opinions), AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=away)
+    assert result.exit_code == 0
+    assert "not looked up" in result.output
+    assert "not-shown" not in result.output
+
+
+def test_connections_are_not_looked_up_where_no_airflow_runs(call, declared_opinions: Path) -> None:  # type: ignore[no-untyped-def]
+    result = call("check-sources", str(declared_opinions))
+    assert result.exit_code == 0
+    assert "patient-feedback up" in result.output
+
+
+def test_column_that_the_newest_file_lacks_is_named_beside_those_it_has(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "answers.csv").write_text("Svar-id;Kommentar\n1;tak\n", encoding="utf-8")
+    comment = {"column": "Comment", "question": {"slug": "comment", "intent": "open"}}
+    source = {
+        "slug": "survey",
+        "label": "Survey",
+        "kind": "csv_file",
+        "owner": "desk@example.org",
+        "where": {"path": "."},
+        "mapping": {"record_ref": "Svar-id", "comments": [comment]},
+    }
+    path = tmp_path / "sources.yml"
+    path.write_text(yaml.safe_dump({"sources": [source]}))
+    _assert_sentence(call("check-sources", str(path)), "answers.csv, lacks", "Comment.", "Svar-id, Kommentar")
