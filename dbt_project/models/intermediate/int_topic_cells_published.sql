@@ -1,0 +1,61 @@
+-- Of each shown month of an organisation, how many of its analysed comments speak of each topic. The flags are those
+-- of sentiment and themes: were one of them shown and the other hidden, the hidden one's count could be read beside it.
+with shown_cells as (
+    select
+        counted.month_start_on,
+        counted.organisation_slug,
+        counted.comment_count
+    from {{ ref('int_comment_cells_counted') }} as counted
+    inner join {{ ref('int_comment_cells_suppressed') }} as flags
+        on
+            coalesce(counted.month_start_on, '-infinity'::date)
+            = coalesce(flags.month_start_on, '-infinity'::date)
+            and counted.organisation_slug = flags.organisation_slug
+            and counted.service_slug = flags.service_slug
+    where counted.service_slug = 'all' and counted.comment_count > 0 and not flags.is_suppressed
+),
+
+comment_topics as (
+    select distinct
+        comments.comment_id,
+        comments.month_start_on,
+        coalesce(comments.organisation_slug, 'not_stated') as organisation_slug,
+        mentions.topic_slug
+    from {{ ref('int_comments_scored') }} as comments
+    inner join {{ ref('fct_topic_mentions') }} as mentions on comments.comment_id = mentions.comment_id
+    where comments.analysis_state = 'analysed'
+),
+
+topics as (
+    select distinct topic_slug from comment_topics
+),
+
+mentions as (
+    select
+        month_start_on,
+        case when grouping(organisation_slug) = 1 then 'all' else organisation_slug end as organisation_slug,
+        topic_slug,
+        count(*) as mention_count
+    from comment_topics
+    group by grouping sets (
+        (month_start_on, organisation_slug, topic_slug),
+        (month_start_on, topic_slug)
+    )
+)
+
+select
+    shown_cells.month_start_on,
+    shown_cells.organisation_slug,
+    topics.topic_slug,
+    'topic_share' as measure_slug,
+    coalesce(mentions.mention_count, 0) as numerator_count,
+    shown_cells.comment_count as denominator_count,
+    {{ share_of('coalesce(mentions.mention_count, 0)', 'shown_cells.comment_count') }} as share
+from shown_cells
+cross join topics
+left join mentions
+    on
+        coalesce(shown_cells.month_start_on, '-infinity'::date)
+        = coalesce(mentions.month_start_on, '-infinity'::date)
+        and shown_cells.organisation_slug = mentions.organisation_slug
+        and topics.topic_slug = mentions.topic_slug
