@@ -27,7 +27,7 @@ with points as (
         case
             when lag(point_on) over series_points is null then 1
             {% for column in breaks -%}
-            when {{ column }} is distinct from lag({{ column }}) over series_points then 1
+            when ({{ column }} is not distinct from lag({{ column }}) over series_points) is false then 1
             {% endfor -%}
             when
                 (

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- The points of every chart: published monthly values alone, so that no centre line tells what a hidden month held.
--- `published` is the one place that names the reports.
+-- The points of every chart: published monthly values alone, so that no centre line tells what a hidden month
+-- held. `published` is the one place that names the reports.
 with published as (
     select
         measure_slug,

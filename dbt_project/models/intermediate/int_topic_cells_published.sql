@@ -1,5 +1,6 @@
--- Of each shown month of an organisation, how many of its analysed comments speak of each topic. The flags are those
--- of sentiment and themes: were one of them shown and the other hidden, the hidden one's count could be read beside it.
+-- Of each shown month of an organisation, how many of its analysed comments speak of each topic. The flags
+-- are those of sentiment and themes: were one of them shown and the other hidden, the hidden one's count
+-- could be read beside it.
 with shown_cells as (
     select
         counted.month_start_on,
@@ -17,13 +18,14 @@ with shown_cells as (
 
 comment_topics as (
     select distinct
-        comments.comment_id,
-        comments.month_start_on,
-        coalesce(comments.organisation_slug, 'not_stated') as organisation_slug,
+        scored_comments.comment_id,
+        scored_comments.month_start_on,
+        coalesce(scored_comments.organisation_slug, 'not_stated') as organisation_slug,
         mentions.topic_slug
-    from {{ ref('int_comments_scored') }} as comments
-    inner join {{ ref('fct_topic_mentions') }} as mentions on comments.comment_id = mentions.comment_id
-    where comments.analysis_state = 'analysed'
+    from {{ ref('int_comments_scored') }} as scored_comments
+    inner join {{ ref('fct_topic_mentions') }} as mentions
+        on scored_comments.comment_id = mentions.comment_id
+    where scored_comments.analysis_state = 'analysed'
 ),
 
 topics as (

@@ -45,17 +45,16 @@ points as (
         charted.moving_range,
         charted.point_count,
         charted.is_provisional,
+        charted.is_sparse,
         signals.signal_kind,
         signals.signal_direction,
         signals.run_first_on,
         signals.run_last_on,
         all_kinds.signal_kinds,
         -- A theme or topic that more people speak of than its chart lets one expect.
-        coalesce(
-            coalesce(series.theme_slug, series.topic_slug) is not null
-            and series.value > charted.upper_limit,
-            false
-        ) as is_emerging,
+        coalesce(series.theme_slug, series.topic_slug) is not null
+        and coalesce(signals.signal_kind = 'outside_limits' and signals.signal_direction = 'up', false)
+            as is_emerging,
         series.numerator_count >= series.min_responses as has_enough_comments,
         min(series.point_on) filter (where series.numerator_count > 0) over (
             partition by series.series_key
@@ -101,11 +100,11 @@ ranked_exemplars as (
     from points
     inner join mentions
         on points.theme_slug = mentions.theme_slug or points.topic_slug = mentions.topic_slug
-    inner join {{ ref('int_comments_scored') }} as comments
+    inner join {{ ref('int_comments_scored') }} as scored_comments
         on
-            mentions.comment_id = comments.comment_id
-            and points.point_on = comments.month_start_on
-            and points.organisation_slug in ('all', coalesce(comments.organisation_slug, 'not_stated'))
+            mentions.comment_id = scored_comments.comment_id
+            and points.point_on = scored_comments.month_start_on
+            and points.organisation_slug in ('all', coalesce(scored_comments.organisation_slug, 'not_stated'))
     where points.is_emerging and points.has_enough_comments
 ),
 
@@ -113,7 +112,7 @@ exemplars as (
     select
         series_key,
         point_on,
-        array_agg(comment_id order by place) as comment_ids
+        string_agg(comment_id, ', ' order by place) as comment_ids
     from ranked_exemplars
     where place <= 3
     group by series_key, point_on
@@ -133,6 +132,7 @@ select
     points.segment_first_on,
     points.point_count,
     points.is_provisional,
+    points.is_sparse,
     round(points.centre, 6)::numeric(14, 6) as centre,
     round(points.lower_limit, 6)::numeric(14, 6) as lower_limit,
     round(points.upper_limit, 6)::numeric(14, 6) as upper_limit,
@@ -152,7 +152,7 @@ select
     end as signal_meaning,
     points.run_first_on as signal_first_on,
     points.run_last_on as signal_last_on,
-    array_remove(points.signal_kinds, points.signal_kind) as other_signal_kinds,
+    nullif(array_to_string(array_remove(points.signal_kinds, points.signal_kind), ', '), '') as other_signal_kinds,
     points.is_emerging,
     case when points.is_emerging then points.first_seen_on end as first_seen_on,
     exemplars.comment_ids as exemplar_comment_ids
