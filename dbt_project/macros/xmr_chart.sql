@@ -15,10 +15,14 @@
   The limits of a share are shown as they are computed, beyond 0 or 1 too. A point cannot leave such a limit: on that
   side the chart can only signal by runs. Limits cut off at 0 or 1 would look as if a point on them were remarkable.
 
-  Constants and screening: NHS England, Making Data Count; as in NHSRplotthedots (ptd_spc_standard), which
-  screens without the exception.
+  With `baseline_points` only the first so many points of a segment make its centre and limits, which then go on: a
+  change that came after them is measured by what was before, where else it would move the centre towards itself.
+
+  Constants, screening and baseline: NHS England, Making Data Count; as in NHSRplotthedots (ptd_spc_standard,
+  fix_after_n_points), which screens without the exception.
 -#}
-{% macro xmr_chart(points, breaks, max_gap_months, min_points, is_screened) -%}
+{% macro xmr_chart(points, breaks, max_gap_months, min_points, is_screened, baseline_points=none) -%}
+{%- set in_baseline = 'true' if baseline_points is none else 'point_number <= ' ~ baseline_points -%}
 with points as (
     select
         series_key,
@@ -65,8 +69,8 @@ centred as (
         *,
         min(point_on) over whole_segment as segment_first_on,
         count(*) over whole_segment as point_count,
-        avg(value) over whole_segment as centre,
-        avg(moving_range) over whole_segment as mean_of_all_ranges
+        avg(value) filter (where {{ in_baseline }}) over whole_segment as centre,
+        avg(moving_range) filter (where {{ in_baseline }}) over whole_segment as mean_of_all_ranges
     from ranges
     window whole_segment as (partition by series_key, segment_number)
 ),
@@ -77,7 +81,8 @@ screened as (
         {% if is_screened -%}
         coalesce(
             nullif(
-                avg(moving_range) filter (where moving_range < 3.267 * mean_of_all_ranges)
+                avg(moving_range)
+                    filter (where {{ in_baseline }} and moving_range < 3.267 * mean_of_all_ranges)
                     over (partition by series_key, segment_number),
                 0
             ),
@@ -96,7 +101,8 @@ select
     segment_first_on,
     point_number,
     point_count,
-    point_count < {{ min_points }} as is_provisional,
+    {{ 'point_count' if baseline_points is none else 'least(point_count, ' ~ baseline_points ~ ')' }}
+    < {{ min_points }} as is_provisional,
     moving_range,
     mean_moving_range,
     centre,

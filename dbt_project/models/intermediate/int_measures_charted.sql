@@ -7,6 +7,7 @@ with charted as (
         max_gap_months=var('chart_max_gap_months'),
         min_points=var('chart_min_points'),
         is_screened=var('chart_is_screened'),
+        baseline_points=var('chart_baseline_points'),
     ) }}
 ),
 
