@@ -83,10 +83,10 @@ def staff_signals(samples: Settings, tmp_path_factory: Any) -> Callable[..., lis
     @functools.cache
     def compiled(call: str) -> str:
         project = str(samples.project_dir / "dbt_project")
+        dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--output", "json"]
+        paths = ["--project-dir", project, "--profiles-dir", project, "--target-path", str(target)]
         output = subprocess.run(
-            [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--inline", f"{{{{ {call} }}}}"]
-            + ["--project-dir", project, "--profiles-dir", project, "--target-path", str(target)]
-            + ["--log-path", str(target), "--output", "json"],
+            [*dbt, *paths, "--log-path", str(target), "--inline", f"{{{{ {call} }}}}"],
             env=os.environ
             | {
                 "FEEDBACK_DB_HOST": samples.db_host,
@@ -104,7 +104,9 @@ def staff_signals(samples: Settings, tmp_path_factory: Any) -> Callable[..., lis
     rule = compiled("xmr_signals('staff_charted', 'nhs')")
 
     def signals(series_key: str, baseline_points: int | None) -> list[tuple[Any, ...]]:
-        chart = compiled(f"xmr_chart('{slot}.staff_point', ['version'], 3, 12, true, {baseline_points or 'none'})")
+        chart = compiled(
+            f"xmr_chart('{slot}.staff_point', ['version'], 3, 12, true, {baseline_points or 'none'})"
+        )
         with psycopg.connect(samples.dsn()) as connection:
             connection.execute(f"create temporary table staff_charted as {chart}")
             found = connection.execute(

@@ -180,7 +180,9 @@ def compiled(seeded_warehouse: Settings, tmp_path_factory: pytest.TempPathFactor
     target = tmp_path_factory.mktemp("dbt_inline")
 
     def compile_call(call: str) -> str:
-        outcome = invoke_dbt(seeded_warehouse, "marts_blue", target, "compile", "--inline", f"{{{{ {call} }}}}")
+        outcome = invoke_dbt(
+            seeded_warehouse, "marts_blue", target, "compile", "--inline", f"{{{{ {call} }}}}"
+        )
         if outcome.exception is not None:
             raise outcome.exception
         return str(outcome.result.results[0].node.compiled_code)

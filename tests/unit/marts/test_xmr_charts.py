@@ -127,7 +127,9 @@ def test_stable_series_raise_no_more_false_alarms_than_the_rules_are_known_for(
         kind: (binom.ppf(0.005, SERIES_COUNT, rate), binom.ppf(0.995, SERIES_COUNT, rate))
         for kind, rate in KNOWN_RATES[rule_set].items()
     }
-    assert {kind: alarmed[kind] for kind, (low, high) in limits.items() if not low <= alarmed[kind] <= high} == {}
+    assert {
+        kind: alarmed[kind] for kind, (low, high) in limits.items() if not low <= alarmed[kind] <= high
+    } == {}
     print(rule_set, {kind: alarmed[kind] / SERIES_COUNT for kind in limits})
 
 

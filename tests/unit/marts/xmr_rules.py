@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -16,7 +17,7 @@ def as_fractions(values: Sequence[Any]) -> list[Any]:
 
 def centre_and_range(values: Sequence[Any], is_screened: bool = True) -> tuple[Any, Any]:
     """Return mean and mean moving range, in the kind of number that was given."""
-    ranges = [abs(later - earlier) for earlier, later in zip(values, values[1:], strict=False)]
+    ranges = [abs(later - earlier) for earlier, later in itertools.pairwise(values)]
     mean_range = sum(ranges) / len(ranges)
     if is_screened:
         kept = [moving_range for moving_range in ranges if moving_range * 1000 < 3267 * mean_range]

@@ -152,7 +152,8 @@ select
     end as signal_meaning,
     points.run_first_on as signal_first_on,
     points.run_last_on as signal_last_on,
-    nullif(array_to_string(array_remove(points.signal_kinds, points.signal_kind), ', '), '') as other_signal_kinds,
+    nullif(array_to_string(array_remove(points.signal_kinds, points.signal_kind), ', '), '')
+        as other_signal_kinds,
     points.is_emerging,
     case when points.is_emerging then points.first_seen_on end as first_seen_on,
     exemplars.comment_ids as exemplar_comment_ids
