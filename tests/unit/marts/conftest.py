@@ -175,19 +175,28 @@ def run_dbt(marts: Marts) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def compiled_suppression(
-    seeded_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, int, list[str]], str]:
-    """Compile the suppression rule for a relation, a minimum and numerators."""
+def compiled(seeded_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Compile a call of a macro."""
     target = tmp_path_factory.mktemp("dbt_inline")
 
-    def compile_rule(relation: str, minimum: int, numerators: list[str]) -> str:
-        call = (
-            f"{{{{ suppressed_cells('{relation}', {json.dumps(numerators)}, 'response_count', {minimum}) }}}}"
+    def compile_call(call: str) -> str:
+        outcome = invoke_dbt(
+            seeded_warehouse, "marts_blue", target, "compile", "--inline", f"{{{{ {call} }}}}"
         )
-        outcome = invoke_dbt(seeded_warehouse, "marts_blue", target, "compile", "--inline", call)
         if outcome.exception is not None:
             raise outcome.exception
         return str(outcome.result.results[0].node.compiled_code)
+
+    return compile_call
+
+
+@pytest.fixture(scope="session")
+def compiled_suppression(compiled: Callable[[str], str]) -> Callable[[str, int, list[str]], str]:
+    """Compile the suppression rule for a relation, a minimum and numerators."""
+
+    def compile_rule(relation: str, minimum: int, numerators: list[str]) -> str:
+        return compiled(
+            f"suppressed_cells('{relation}', {json.dumps(numerators)}, 'response_count', {minimum})"
+        )
 
     return compile_rule

@@ -37,6 +37,7 @@ PATIENT_EXPERIENCE = (
     "fct_published_figures",
     "rpt_measures",
     *REPORTS,
+    "rpt_measure_signals",
 )
 
 
@@ -353,6 +354,51 @@ def _matrix(rows: list[tuple[dict[int, float], float]], width: int) -> tuple[Any
     return matrix, np.array([right for _, right in rows])
 
 
+def test_charts_hold_every_published_value_and_no_other(marts: Any) -> None:
+    published = (
+        "select measure_slug, organisation_slug, service_slug, null, month_start_on, share from rpt_fft_monthly "
+        "where cell_state = 'value' and month_start_on is not null union all "
+        "select measure_slug, organisation_slug, service_slug, null, month_start_on, share "
+        "from rpt_sentiment_by_service where cell_state = 'value' and month_start_on is not null union all "
+        "select measure_slug, organisation_slug, 'all', theme_slug, month_start_on, share "
+        "from rpt_theme_trends_monthly where cell_state = 'value' and month_start_on is not null"
+    )
+    charted = (
+        "select measure_slug, organisation_slug, service_slug, theme_slug, month_start_on, value "
+        "from rpt_measure_signals where measure_slug <> 'topic_share'"
+    )
+    assert marts.rows(f"select count(*) > 100 from ({charted}) as points") == [(True,)]
+    for one, other in ((charted, published), (published, charted)):
+        assert marts.rows(f"{one} except all ({other})") == []
+
+
+def test_topics_are_charted_in_shown_months_alone_and_counted_by_comment(marts: Any) -> None:
+    shown = set(
+        marts.rows(
+            "select distinct organisation_slug, month_start_on from rpt_theme_trends_monthly "
+            "where cell_state = 'value' and month_start_on is not null"
+        )
+    )
+    points = marts.rows(
+        "select organisation_slug, month_start_on, topic_slug, numerator_count from rpt_measure_signals "
+        "where measure_slug = 'topic_share'"
+    )
+    assert {point[:2] for point in points} == shown
+    counted = {
+        key: count
+        for *key_parts, count in marts.rows(
+            "select coalesce(organisation_slug, 'not_stated'), date_trunc('month', submitted_on)::date, topic_slug, "
+            "count(distinct comment_id) from fct_topic_mentions join fct_comments using (comment_id) group by 1, 2, 3"
+        )
+        if (key := tuple(key_parts))
+    }
+    named = [point for point in points if point[0] != "all"]
+    assert named
+    assert {point[:3]: point[3] for point in named} == {
+        point[:3]: counted.get(point[:3], 0) for point in named
+    }
+
+
 def test_marts_built_again_in_the_other_slot_hold_the_same_rows(
     marts: Any, marts_of_the_other_slot: Any
 ) -> None:
@@ -401,6 +447,10 @@ HARMS = {
     "figures_have_a_known_state": "update fct_published_figures set figure_state = 'zero' where is_total",
     "assert_only_published_figures_have_values": "update fct_published_figures set figure_value = 0 "
     "where figure_state = 'suppressed'",
+    "charted_points_are_listed_once": "insert into rpt_measure_signals select * from rpt_measure_signals "
+    "where topic_slug is not null limit 1",
+    "charted_measures_are_defined": "update rpt_measure_signals set measure_slug = 'nobody_knows' "
+    "where ctid = (select min(ctid) from rpt_measure_signals)",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

@@ -1,0 +1,68 @@
+-- Of each shown month of an organisation, how many of its analysed comments speak of each topic. The flags
+-- are those of sentiment and themes: were one of them shown and the other hidden, the hidden one's count
+-- could be read beside it.
+with shown_cells as (
+    select
+        counted.period_first_on as month_start_on,
+        counted.organisation_slug,
+        counted.observation_count as comment_count
+    from {{ ref('int_score_cells_counted') }} as counted
+    inner join {{ ref('int_month_cells_suppressed') }} as flags
+        on
+            counted.tree_key = flags.tree_key
+            and counted.organisation_slug = flags.organisation_slug
+            and counted.part_kind = flags.part_kind
+            and counted.part_slug = flags.part_slug
+    where
+        counted.score_slug = 'comment_sentiment'
+        and counted.period_kind = 'month'
+        and counted.part_kind = 'all'
+        and counted.observation_count > 0
+        and not flags.is_suppressed
+),
+
+comment_topics as (
+    select distinct
+        scored_comments.comment_id,
+        scored_comments.month_start_on,
+        coalesce(scored_comments.organisation_slug, 'not_stated') as organisation_slug,
+        mentions.topic_slug
+    from {{ ref('int_comments_scored') }} as scored_comments
+    inner join {{ ref('fct_topic_mentions') }} as mentions
+        on scored_comments.comment_id = mentions.comment_id
+    where scored_comments.analysis_state = 'analysed'
+),
+
+topics as (
+    select distinct topic_slug from comment_topics
+),
+
+mentions as (
+    select
+        month_start_on,
+        case when grouping(organisation_slug) = 1 then 'all' else organisation_slug end as organisation_slug,
+        topic_slug,
+        count(*) as mention_count
+    from comment_topics
+    group by grouping sets (
+        (month_start_on, organisation_slug, topic_slug),
+        (month_start_on, topic_slug)
+    )
+)
+
+select
+    shown_cells.month_start_on,
+    shown_cells.organisation_slug,
+    topics.topic_slug,
+    'topic_share' as measure_slug,
+    coalesce(mentions.mention_count, 0) as numerator_count,
+    shown_cells.comment_count as denominator_count,
+    {{ share_of('coalesce(mentions.mention_count, 0)', 'shown_cells.comment_count') }} as share
+from shown_cells
+cross join topics
+left join mentions
+    on
+        coalesce(shown_cells.month_start_on, '-infinity'::date)
+        = coalesce(mentions.month_start_on, '-infinity'::date)
+        and shown_cells.organisation_slug = mentions.organisation_slug
+        and topics.topic_slug = mentions.topic_slug
