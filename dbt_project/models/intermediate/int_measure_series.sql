@@ -63,7 +63,7 @@ select
     published.measure_version,
     measures.better_direction,
     measures.min_responses,
-    published.numerator_count,
+    case when measures.statistic <> 'net_share' then published.numerator_count end as numerator_count,
     published.denominator_count,
     published.value::numeric as value,
     (
