@@ -268,7 +268,7 @@ class _Builder:
         low = max(low, 0)
         if known.is_suppressed and quantity.name in (RESPONSES, DENOMINATOR):
             is_zero = self.true_numbers.get(quantity) == 0
-            if not has_hidden_total and not is_zero:
+            if (family.always_shows_zeros or not has_hidden_total) and not is_zero:
                 low = max(low, family.hidden_at_least)
             if family.hidden_at_most is not None and quantity.name == RESPONSES:
                 high = min(high, family.hidden_at_most)

@@ -31,9 +31,11 @@ class Rows:
     highs: list[float] = field(default_factory=list)
 
     def add(self, unknowns: Sequence[int], coefficients: Sequence[float], low: float, high: float) -> None:
-        self.row_of_entry.extend([len(self.lows)] * len(unknowns))
-        self.unknown_of_entry.extend(unknowns)
-        self.coefficients.extend(coefficients)
+        for unknown, coefficient in zip(unknowns, coefficients, strict=True):
+            if coefficient:  # zero times a boundless unknown would be no number
+                self.row_of_entry.append(len(self.lows))
+                self.unknown_of_entry.append(unknown)
+                self.coefficients.append(coefficient)
         self.lows.append(low)
         self.highs.append(high)
 
@@ -147,9 +149,6 @@ def _without_decided(
     width = np.where(system.is_integer, TOLERANCE, np.maximum(negligible_width, TOLERANCE))
     is_open = (upper - lower > width) & ~conflicts
     low, high = np.where(is_open, 0, lower), np.where(is_open, 0, upper)
-    exact = (upper - lower) <= TOLERANCE
-    middle = np.where(exact & ~is_open, (lower + upper) / 2, 0)
-    low, high = np.where(exact, middle, low), np.where(exact, middle, high)
     matrix = system.matrix
     positive, negative = matrix.maximum(0), matrix.minimum(0)
     least = positive @ low + negative @ high
