@@ -17,7 +17,7 @@ from patient_feedback.privacy.disclosure.linear_system import (
     holds,
 )
 
-BATCH_UNKNOWNS = 20_000
+BATCH_UNKNOWNS = 2_000
 """Components are solved together up to so many unknowns: one call of the solver costs more than a small component."""
 
 NEIGHBOUR_ROUNDS = 3
