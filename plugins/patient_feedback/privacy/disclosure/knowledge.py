@@ -46,12 +46,13 @@ class Edition:
 class _CellFacts:
     """What the rows of one cell say of its numbers.
 
-    withheld: numbers that a suppressed row does not state, though another table may. ratios: shares and means
+    names: the numbers that rows of this cell are about. withheld: numbers that a suppressed row does not state, though another table may. ratios: shares and means
     over a count that is not known, as (numbers, count or '' for a known difference, ratio).
     """
 
     is_suppressed: bool = False
     ranges: dict[str, Range] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     withheld: set[str] = field(default_factory=set)
     ratios: list[tuple[tuple[str, ...], str, float]] = field(default_factory=list)
 
@@ -133,7 +134,8 @@ def facts_of(rows: Iterable[PublishedRow], families: Mapping[str, Family]) -> Fa
         by_cell[row.cell].append(row)
     facts: Facts = {}
     for cell, cell_rows in by_cell.items():
-        family, known = families[cell.family], _CellFacts()
+        family = families[cell.family]
+        known = _CellFacts(names={RESPONSES, family.denominator} | ({REST} if family.has_rest else set()))
         for row in cell_rows:
             known.is_suppressed |= row.is_suppressed
             _read_counts(row, family, known)
@@ -155,6 +157,8 @@ def _read_counts(row: PublishedRow, family: Family, known: _CellFacts) -> None:
             known.withheld.add(name)
     if row.is_suppressed:
         known.withheld.add(REST)
+    net = _terms_of_net(row, family)
+    known.names.update(net or (row.measure,))
     if row.measure in family.numerators and (row.low is not None or row.high is not None):
         found = range_of_denominator(row.share, row.low, row.high)
         if found is not None:
@@ -162,7 +166,7 @@ def _read_counts(row: PublishedRow, family: Family, known: _CellFacts) -> None:
 
 
 def _read_ratios(row: PublishedRow, family: Family, known: _CellFacts) -> None:
-    net = next(((plus, minus) for name, plus, minus in family.nets if name == row.measure), None)
+    net = _terms_of_net(row, family)
     names = net or (row.measure,)
     low, high = known.ranges.get(family.denominator, (0, inf))
     denominator = int(low) if low == high else None
@@ -178,6 +182,10 @@ def _read_ratios(row: PublishedRow, family: Family, known: _CellFacts) -> None:
             known.ratios.append((names, family.denominator, row.mean))
         else:
             known.narrow(row.measure, range_of_sum(row.mean, denominator))
+
+
+def _terms_of_net(row: PublishedRow, family: Family) -> tuple[str, str] | None:
+    return next(((plus, minus) for name, plus, minus in family.nets if name == row.measure), None)
 
 
 class _Builder:
@@ -209,7 +217,7 @@ class _Builder:
             for cell, known in facts.items()
             if known.is_suppressed
             for name in self.families[cell.family].quantities
-            if name in known.withheld and Quantity(cell, name) not in told
+            if name in known.names & known.withheld and Quantity(cell, name) not in told
         }
         return Knowledge(
             system=assemble(
@@ -244,6 +252,8 @@ class _Builder:
         for cell, known in facts.items():
             family = self.families[cell.family]
             for name in family.quantities:
+                if name not in known.names:
+                    continue
                 quantity = Quantity(cell, name)
                 found = self._first_range(quantity, known, family, cell in has_hidden_total)
                 if cell in unchanged and quantity in shared:
@@ -294,24 +304,26 @@ class _Builder:
             return unknown_of[Quantity(cell, name)]
 
         is_told = all(
-            low == high for low, high in (known.ranges.get(name, (0, 1)) for name in family.quantities if name != REST)
+            low == high for low, high in (known.ranges.get(name, (0, 1)) for name in known.names if name != REST)
         )
         if is_told and not family.has_rest:
             return
         denominator = at(family.denominator)
-        numerators = [at(name) for name in family.numerators]
         if family.has_rest:
-            self.rows.add([denominator, *numerators, at(REST)], [1, *[-1] * len(numerators), -1], 0, 0)
-        elif numerators and (family.are_exclusive or family.are_complete):
-            most = 0 if family.are_complete else inf
-            self.rows.add([denominator, *numerators], [1, *[-1] * len(numerators)], 0, most)
-        else:
-            for numerator in numerators:
-                self.rows.add([denominator, numerator], [1, -1], 0, inf)
+            counted = [at(name) for name in family.numerators if name in known.names]
+            if counted:
+                self.rows.add([denominator, *counted, at(REST)], [1, -1, -1], 0, 0)
+        for group, is_complete in self._groups_of(family):
+            counted = [at(name) for name in group if name in known.names]
+            has_all = is_complete and len(counted) == len(group)
+            if counted:
+                self.rows.add([denominator, *counted], [1, *[-1] * len(counted)], 0, 0 if has_all else inf)
         if family.has_own_denominator:
             self.rows.add([denominator, at(RESPONSES)], [1, -1], 0, inf)
         if family.score_range is not None:
             for name in family.scores:
+                if name not in known.names:
+                    continue
                 self.rows.add([at(name), denominator], [1, -family.score_range[0]], 0, inf)
                 self.rows.add([at(name), denominator], [1, -family.score_range[1]], -inf, 0)
         for names, base, ratio in known.ratios:
@@ -323,6 +335,15 @@ class _Builder:
             else:
                 self.rows.add(unknowns, signs, ratio, ratio)
 
+    @staticmethod
+    def _groups_of(family: Family) -> list[tuple[tuple[str, ...], bool]]:
+        """Return the numerators whose sum the denominator bounds; True where the sum is the denominator."""
+        exclusive = (family.numerators,) if family.exclusive is None else family.exclusive
+        grouped = {name for group in (*exclusive, *family.complete) for name in group}
+        alone = tuple((name,) for name in family.numerators if name not in grouped)
+        complete = set(family.complete)
+        return [(group, group in complete) for group in dict.fromkeys((*family.complete, *exclusive, *alone))]
+
     def _add_equation(self, equation: Equation, facts: Facts, unknown_of: Mapping[Quantity, int]) -> None:
         cells = (equation.total, *equation.parts)
         if any(cell not in facts for cell in cells):
@@ -330,6 +351,8 @@ class _Builder:
         if not any(facts[cell].is_suppressed for cell in cells):
             return
         for name in self.families[equation.total.family].quantities:
+            if any(name not in facts[cell].names for cell in cells):
+                continue
             unknowns = [unknown_of[Quantity(cell, name)] for cell in cells]
             is_score = name in self.families[equation.total.family].scores
             if is_score and not equation.is_exact:
@@ -358,7 +381,11 @@ def _told_by_total(
         denominator = ranges.get(family.denominator, (0, inf))
         if family.has_rest and denominator[1] == sum(low for low, _ in counted):
             ranges[REST] = (0, 0)
-        names = [name for name in family.quantities if ranges.get(name) == (0, 0) and name not in family.scores]
+        names = [
+            name
+            for name in family.quantities
+            if name in known.names | {REST} and ranges.get(name) == (0, 0) and name not in family.scores
+        ]
         reached, queue = set(), [total] if names else []
         while queue:
             for part in parts_of.get(queue.pop(), ()):

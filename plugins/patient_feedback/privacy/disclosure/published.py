@@ -51,7 +51,8 @@ class Family:
     """Measures over the same people: a reader who learns one of their counts learns something of the others.
 
     minimum: the fewest responses a cell may rest on. numerators: counts of people, integers.
-    are_exclusive: nobody is in two numerators. are_complete: everybody is in one (implies exclusive).
+    exclusive: groups of numerators of which nobody is in two; None: all of them are one such group.
+    complete: groups of which everybody is in exactly one.
     nets: name, numerator and the numerator subtracted from it, for measures such as promoters less detractors.
     scores: sums of scores behind published means, with the range of one score where it is known.
     has_own_denominator: shares are over something else than responses, such as comments; never fewer of them.
@@ -63,8 +64,8 @@ class Family:
     slug: str
     minimum: int
     numerators: tuple[str, ...] = ()
-    are_exclusive: bool = True
-    are_complete: bool = False
+    exclusive: tuple[tuple[str, ...], ...] | None = None
+    complete: tuple[tuple[str, ...], ...] = ()
     nets: tuple[tuple[str, str, str], ...] = ()
     scores: tuple[str, ...] = ()
     score_range: tuple[float, float] | None = None
@@ -87,7 +88,7 @@ class Family:
     @property
     def has_rest(self) -> bool:
         """Whether those in no numerator are a number of their own: all others if there is one numerator."""
-        return len(self.numerators) == 1 and not self.are_complete
+        return len(self.numerators) == 1 and not self.complete
 
 
 class PublishedRow(NamedTuple):
