@@ -2,8 +2,8 @@
 # build_marts
 
 **What it does.** Builds the marts with dbt beside the published ones, attacks them as a reader would who wants the
-suppressed numbers, runs dbt's tests and the marts gate (Great Expectations) on them, and publishes them in one transaction: `patient_experience` for analysts, `audit_trail` for
-auditors.
+suppressed numbers, runs dbt's tests and the marts gate (Great Expectations) on them, and publishes them in one
+transaction: `patient_experience` for analysts, `audit_trail` for auditors.
 
 **When.** After every text has its theme (asset `analysis.theme_assignment`).
 

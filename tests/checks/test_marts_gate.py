@@ -79,14 +79,16 @@ insert into rpt_fft_monthly values
 create table rpt_sentiment_by_service as table rpt_fft_monthly;
 insert into audit.disclosure_attack (
     attack_id, run_id, marts_slot, cell_count, suppressed_cell_count, undecided_cell_count, recovered_count
-) values ('safe', 'run', '{SLOT}', 4, 1, 0, 0), ('won', 'run', '{SLOT}', 4, 1, 0, 1), ('late', 'run', '{SLOT}', 4, 1, 1, 0);
+) values ('safe', 'run', '{SLOT}', 4, 1, 0, 0), ('won', 'run', '{SLOT}', 4, 1, 0, 1), ('late', 'run', '{SLOT}', 4, 1, 1, 0),
+('silent', 'run', '{SLOT}', 4, 1, 0, 1);
 insert into audit.recovered_cell (
     attack_id, reports, family_slug, quantity, recovery, edition, period_kind, period_first_on, organisation_slug,
     service_slug, stratum_attribute, stratum
-) values (
-    'won', '{{rpt_fft_monthly}}', 'fft', 'responses', 'exact', 'this_edition', 'month', '2024-03-01', 'north', 'ward',
-    'all', 'all'
-);
+) values
+('won', '{{rpt_fft_monthly}}', 'fft', 'responses', 'exact', 'this_edition', 'month', '2024-03-01', 'north', 'ward',
+    'all', 'all'),
+('silent', '{{rpt_theme_trends_monthly}}', 'comments', 'theme:kindness', 'absence', 'this_edition', 'month', '2024-03-01',
+    'north', 'all', 'all', 'all');
 create table disclosure_attack as select 'safe' as attack_id;
 create table rpt_theme_trends_monthly as
 select *, 'kindness' as theme_slug from rpt_fft_monthly;
@@ -134,11 +136,12 @@ DEFECTS = (
     {
         "FB-MRT-003": "update fct_source_deliveries "
         "set delivery_state = 'landed', landed_at = now() - interval '2 days'",
+        "FB-MRT-082": "update disclosure_attack set attack_id = 'silent'",
         "FB-MRT-034": "update fct_comments set analysis_state = 'pending' where comment_id = 'c1'",
     },
 )
 CHECKS_WITH_DEFECTS = sorted(check_id for defects in DEFECTS for check_id in defects)
-REPORTED_ONLY = {"FB-MRT-003", "FB-MRT-034"}
+REPORTED_ONLY = {"FB-MRT-003", "FB-MRT-034", "FB-MRT-082"}
 
 
 def _run(settings):

@@ -73,7 +73,9 @@ def _minimums(connection: psycopg.Connection, slot: str) -> dict[str, int]:
 
 def _equations(rows: Iterable[PublishedRow], numbers: Mapping[Quantity, float]) -> list[Equation]:
     """Return the sums of the tables. A month without rows is one without responses, where the counts bear it out."""
-    return true_equations(equations_of({row.cell for row in rows}, absent_months_are_empty=bool(numbers)), numbers)
+    return true_equations(
+        equations_of({row.cell for row in rows}, absent_months_are_empty=bool(numbers)), numbers
+    )
 
 
 def _earlier_edition(
@@ -90,9 +92,7 @@ def _earlier_edition(
     publication_id, published_slot, published_on = row
     published = read_published(connection, published_slot, {})
     rows = [
-        row
-        for row in published.rows
-        if row.cell.family in tables.families and _is_comparable(row, tables)
+        row for row in published.rows if row.cell.family in tables.families and _is_comparable(row, tables)
     ]
     if not rows:
         return None, publication_id

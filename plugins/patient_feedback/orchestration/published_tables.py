@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -19,27 +19,36 @@ from patient_feedback.privacy.disclosure.published import (
     Quantity,
 )
 
+SCORE_GROUP = "score"
+THEME_GROUP = "themes"
+COMPLETE_GROUPS = (THEME_GROUP,)
+"""Every comment has one theme or none, and "none" is a row of the report too."""
+OPEN_GROUPS = (THEME_GROUP,)
+"""That a hidden group raised a theme not at all is recorded and reported; it stops no publication."""
+
 CELL_COLUMNS = """
     'month' as period_kind, month_start_on as period_first_on,
     (month_start_on + interval '1 month' - interval '1 day')::date as period_last_on,
     organisation_slug, {service} as service_slug, 'all' as stratum_attribute, 'all' as stratum
 """
-NUMBERS = "response_count, denominator_count, numerator_count, share, wilson_low, wilson_high, null::float as mean"
+NUMBERS = (
+    "response_count, denominator_count, numerator_count, share, wilson_low, wilson_high, null::float as mean"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """How one published table is read.
 
-    query: rows of (quantity, kind, family, the seven columns of a cell, is_suppressed, the seven numbers); `{slot}`
-    is the schema. kind: share, net or mean. group: the numerators of one group add up to at most the
-    denominator, or to all of it where it is complete.
+    query: rows of (quantity, role, family, the seven columns of a cell, is_suppressed, the seven numbers); `{slot}`
+    is the schema. role: favourable, unfavourable, share, net or mean. group: the numerators of one group add up to
+    at most the denominator, or to all of it where it is complete; of a score, one favourable and one
+    unfavourable do. truth: a query of the true counts, where `truth_table` stands in the slot.
     """
 
     name: str
     query: str
     group: str
-    is_complete: bool = False
     truth: str | None = None
     truth_table: str | None = None
 
@@ -94,8 +103,7 @@ REPORTS = (
     Report(
         "rpt_theme_trends_monthly",
         _monthly("rpt_theme_trends_monthly", _THEME, "'comments'", service="'all'"),
-        group="themes",
-        is_complete=True,
+        group=THEME_GROUP,
         truth_table="int_comments_scored",
         truth=f"""
             select
@@ -121,7 +129,10 @@ REPORTS = (
         """
             select
                 rpt_measures.measure_slug,
-                case dim_measures.statistic when 'mean' then 'mean' when 'net_share' then 'net' else 'share' end,
+                case dim_measures.statistic
+                    when 'mean' then 'mean' when 'net_share' then 'net' when 'favourable_share' then 'favourable'
+                    when 'unfavourable_share' then 'unfavourable' else 'share'
+                end,
                 coalesce(dim_measures.score_slug, rpt_measures.measure_slug),
                 period_kind, period_first_on, period_last_on, organisation_slug, service_slug, stratum_attribute,
                 stratum, cell_state = 'suppressed', response_count, denominator_count, numerator_count,
@@ -132,7 +143,7 @@ REPORTS = (
             from {slot}.rpt_measures
             inner join {slot}.dim_measures on rpt_measures.measure_slug = dim_measures.measure_slug
         """,
-        group="score",
+        group=SCORE_GROUP,
     ),
 )
 
@@ -150,40 +161,31 @@ class PublishedTables:
 def read_published(connection: psycopg.Connection, slot: str, minimums: dict[str, int]) -> PublishedTables:
     """Return every report that stands in the slot; `minimums` gives the fewest responses per report."""
     tables = PublishedTables()
-    kinds: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    complete: set[tuple[str, str]] = set()
-    has_own_denominator: set[str] = set()
-    minimum_of: dict[str, int] = {}
+    roles: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    minimum_of: dict[str, int] = defaultdict(int)
     for report in REPORTS:
         if not _has_table(connection, slot, report.name):
             continue
         with connection.cursor() as cursor:
-            for quantity, kind, family, *rest in cursor.execute(_in_slot(report.query, slot)):
-                cell = _cell(family, rest[:7])
-                is_suppressed = rest[7]
-                responses, denominator, numerator, share, low, high, mean = rest[8:]
-                if denominator is not None and responses is not None and denominator != responses:
-                    has_own_denominator.add(family)
-                tables.rows.append(
-                    PublishedRow(
-                        cell,
-                        quantity,
-                        is_suppressed,
-                        responses,
-                        denominator,
-                        numerator if kind == "share" else None,
-                        *(None if number is None else float(number) for number in (share, low, high, mean)),
-                    )
-                )
-                kinds[family][report.group if kind == "share" else kind][quantity] = kind
-                if report.is_complete:
-                    complete.add((family, report.group))
-                minimum_of[family] = max(minimum_of.get(family, 0), minimums.get(report.name, 0))
-                tables.reports_of[family].add(report.name)
-    for family, groups in kinds.items():
-        tables.families[family] = _family(
-            family, minimum_of[family], groups, complete, family in has_own_denominator
-        )
+            read = [
+                (role, _published_row(quantity, role, family, rest))
+                for quantity, role, family, *rest in cursor.execute(_in_slot(report.query, slot))
+            ]
+        apart = _families_of_several_denominators(row for _, row in read)
+        for role, row in read:
+            family = row.cell.family
+            if family in apart:
+                family = f"{family}/{row.measure}"
+                row = row._replace(cell=row.cell._replace(family=family))
+            tables.rows.append(row)
+            roles[family][report.group][row.measure] = role
+            minimum_of[family] = max(minimum_of[family], minimums.get(report.name, 0))
+            tables.reports_of[family].add(report.name)
+    own_denominator = {
+        row.cell.family for row in tables.rows if None not in row[3:5] and row.responses != row.denominator
+    }
+    for family, groups in roles.items():
+        tables.families[family] = _family(family, minimum_of[family], groups, family in own_denominator)
     return tables
 
 
@@ -191,7 +193,11 @@ def read_truth(connection: psycopg.Connection, slot: str) -> dict[Quantity, floa
     """Return the counts behind the reports of the slot, as far as tables of counted cells hold them."""
     numbers: dict[Quantity, float] = {}
     for report in REPORTS:
-        if report.truth is None or report.truth_table is None or not _has_table(connection, slot, report.truth_table):
+        if (
+            report.truth is None
+            or report.truth_table is None
+            or not _has_table(connection, slot, report.truth_table)
+        ):
             continue
         with connection.cursor() as cursor:
             for row in cursor.execute(_in_slot(report.truth, slot)):
@@ -199,48 +205,71 @@ def read_truth(connection: psycopg.Connection, slot: str) -> dict[Quantity, floa
     return numbers
 
 
-def filled_up(numbers: dict[Quantity, float], rows: Iterable[PublishedRow], families: dict[str, Family]) -> None:
+def filled_up(
+    numbers: dict[Quantity, float], rows: Iterable[PublishedRow], families: dict[str, Family]
+) -> None:
     """Add a 0 for each numerator of a counted cell that nobody is in: such rows are not counted at all."""
     for row in rows:
         if row.measure in families[row.cell.family].numerators and Quantity(row.cell, RESPONSES) in numbers:
             numbers.setdefault(Quantity(row.cell, row.measure), 0.0)
 
 
-def _family(
-    slug: str,
-    minimum: int,
-    groups: dict[str, dict[str, str]],
-    complete: set[tuple[str, str]],
-    has_own_denominator: bool,
-) -> Family:
-    shares = {name: tuple(sorted(measures)) for name, measures in groups.items() if name not in ("mean", "net")}
-    nets = tuple((name, *_terms_of_net(shares)) for name in sorted(groups.get("net", ())))
-    numerators = tuple(chain.from_iterable(shares[name] for name in sorted(shares)))
+def _published_row(quantity: str, role: str, family: str, columns: Sequence[Any]) -> PublishedRow:
+    responses, denominator, numerator, *ratios = columns[8:]
+    return PublishedRow(
+        _cell(family, columns[:7]),
+        quantity,
+        bool(columns[7]),
+        responses,
+        denominator,
+        None if role in ("net", "mean") else numerator,
+        *(None if ratio is None else float(ratio) for ratio in ratios),
+    )
+
+
+def _families_of_several_denominators(rows: Iterable[PublishedRow]) -> set[str]:
+    """Return the families whose measures have other denominators in one cell: each measure is one of its own."""
+    denominator_of: dict[CellKey, int] = {}
+    apart = set()
+    for row in rows:
+        shown = row.denominator
+        if shown is not None and denominator_of.setdefault(row.cell, shown) != shown:
+            apart.add(row.cell.family)
+    return apart
+
+
+def _family(slug: str, minimum: int, groups: dict[str, dict[str, str]], has_own_denominator: bool) -> Family:
+    exclusive, complete = [], []
+    role_of = {name: role for measures in groups.values() for name, role in measures.items()}
+    for group, measures in groups.items():
+        numerators = tuple(sorted(name for name, role in measures.items() if role not in ("net", "mean")))
+        roles = sorted(measures[name] for name in numerators)
+        if group in COMPLETE_GROUPS:
+            complete.append(numerators)
+        elif group != SCORE_GROUP or roles == ["favourable", "unfavourable"]:
+            exclusive.append(numerators)
+    favourable = [name for name, role in role_of.items() if role == "favourable"]
+    unfavourable = [name for name, role in role_of.items() if role == "unfavourable"]
+    nets = sorted(name for name, role in role_of.items() if role == "net")
+    has_terms = len(favourable) == len(unfavourable) == 1
     return Family(
         slug,
         minimum,
-        numerators,
-        exclusive=tuple(measures for name, measures in shares.items() if (slug, name) not in complete),
-        complete=tuple(measures for name, measures in shares.items() if (slug, name) in complete),
-        nets=tuple(net for net in nets if len(net) == 3),
-        scores=tuple(sorted(groups.get("mean", ()))),
+        tuple(sorted(name for name, role in role_of.items() if role not in ("net", "mean"))),
+        exclusive=tuple(exclusive),
+        complete=tuple(complete),
+        open_absences=tuple(name for group in OPEN_GROUPS for name in sorted(groups.get(group, ()))),
+        nets=tuple((name, favourable[0], unfavourable[0]) for name in nets) if has_terms else (),
+        scores=tuple(sorted(name for name, role in role_of.items() if role == "mean")),
         has_own_denominator=has_own_denominator,
     )
 
 
-def _terms_of_net(shares: dict[str, tuple[str, ...]]) -> Sequence[str]:
-    """Return the favourable and the unfavourable numerator of a score, if it has these two."""
-    names = sorted(chain.from_iterable(shares.values()))
-    unfavourable = [name for name in names if any(word in name for word in ("negative", "unfavourable", "detractor"))]
-    favourable = [name for name in names if name not in unfavourable]
-    return (favourable[0], unfavourable[0]) if len(favourable) == len(unfavourable) == 1 else ()
-
-
-def _cell(family: str, columns: Sequence[object]) -> CellKey:
+def _cell(family: str, columns: Sequence[Any]) -> CellKey:
     kind, first_on, last_on, organisation, service, attribute, stratum = columns
     return CellKey(
         family,
-        Period(str(kind), first_on, last_on),  # type: ignore[arg-type]
+        Period(str(kind), first_on, last_on),
         str(organisation),
         str(service),
         str(attribute),
@@ -254,4 +283,4 @@ def _has_table(connection: psycopg.Connection, slot: str, table: str) -> bool:
 
 
 def _in_slot(query: str, slot: str) -> sql.Composed:
-    return sql.SQL(query).format(slot=sql.Identifier(slot))  # type: ignore[arg-type]
+    return sql.SQL(query).format(slot=sql.Identifier(slot))

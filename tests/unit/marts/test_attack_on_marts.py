@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.unit.marts.conftest import Marts
 
 from patient_feedback.orchestration.disclosure import attack_marts
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
-from tests.unit.marts.conftest import Marts
 
 RUN = TaskRun("build_marts", "run", "attack_marts")
 
@@ -109,7 +109,9 @@ def test_long_report_of_the_same_score_is_attacked_together_with_the_monthly_one
     harmed: Callable[[str], Marts],
 ) -> None:
     assert attacked(harmed(LONG_MART)).counts["recovered_count"] == 0
-    shown_there = SHOW_ONE.format(table="rpt_measures").replace("shown.month_start_on", "shown.period_first_on")
+    shown_there = SHOW_ONE.format(table="rpt_measures").replace(
+        "shown.month_start_on", "shown.period_first_on"
+    )
     marts = harmed(f"{LONG_MART}; {shown_there}")
     assert attacked(marts).counts["recovered_count"]
     assert marts.rows("select distinct reports, family_slug from audit.recovered_cell") == [

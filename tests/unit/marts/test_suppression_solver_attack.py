@@ -30,7 +30,9 @@ FIRST_MONTH = datetime.date(1, 1, 1)
 
 small_counts = st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 3))
 large_counts = st.tuples(st.integers(0, 60), st.integers(0, 20), st.integers(0, 20))
-organisations = st.lists(st.lists(small_counts | large_counts, min_size=1, max_size=5), min_size=1, max_size=4)
+organisations = st.lists(
+    st.lists(small_counts | large_counts, min_size=1, max_size=5), min_size=1, max_size=4
+)
 many_months = st.lists(organisations, min_size=5, max_size=25)
 
 
@@ -43,7 +45,9 @@ def numbers_of(months: list[list[list[tuple[int, int, int]]]]) -> dict[Quantity,
             for service, counts in enumerate(services):
                 for place in ((f"o{organisation}", f"s{service}"), (f"o{organisation}", ALL), (ALL, ALL)):
                     cell = CellKey("score", Period("month", day, day), *place)
-                    for name, number in zip((RESPONSES, *NUMERATORS), (sum(counts), *counts[:2]), strict=True):
+                    for name, number in zip(
+                        (RESPONSES, *NUMERATORS), (sum(counts), *counts[:2]), strict=True
+                    ):
                         numbers[Quantity(cell, name)] = numbers.get(Quantity(cell, name), 0) + number
     return numbers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,7 +29,7 @@ from patient_feedback.privacy.disclosure.published import (
 )
 from patient_feedback.privacy.disclosure.solver import pinned_unknowns
 
-Recovery = Literal["exact", "interval", "group_below_minimum"]
+Recovery = Literal["exact", "interval", "group_below_minimum", "absence"]
 EditionUsed = Literal["this_edition", "earlier_edition"]
 
 SOLVE_SECONDS = 20.0
@@ -44,6 +44,7 @@ class Finding:
     """A suppressed number that a reader works out. Its range is kept out of the representation, and of logs.
 
     recovery: exact, one value only; interval, values less than the protection width apart;
+    absence, a 0 of a numerator whose family leaves absences open;
     group_below_minimum, hidden cells whose sum is known and stands for fewer people than the minimum
     (`cell` is the first of them).
     """
@@ -106,7 +107,9 @@ def attack(
             findings.setdefault(key, finding)
         undecided |= older.undecided
     return Attack(
-        findings=tuple(sorted(findings.values(), key=lambda one: (sort_key(one.cell), one.quantity, one.recovery))),
+        findings=tuple(
+            sorted(findings.values(), key=lambda one: (sort_key(one.cell), one.quantity, one.recovery))
+        ),
         cell_count=len({row.cell for row in edition.rows}),
         suppressed_cell_count=len(today.suppressed_cells),
         undecided_cells=tuple(sorted(undecided, key=sort_key)),
@@ -174,7 +177,10 @@ def _with_totals(cells: set[CellKey], equations: tuple[Equation, ...]) -> set[Ce
 
 
 def _recover(
-    known: Knowledge, equations: tuple[Equation, ...] | list[Equation], settings: _Settings, edition: EditionUsed
+    known: Knowledge,
+    equations: Sequence[Equation],
+    settings: _Settings,
+    edition: EditionUsed,
 ) -> _Result:
     presolved = presolve(known.system, known.negligible_width)
     system, columns = presolved.system, presolved.free
@@ -203,7 +209,7 @@ def _recover(
     unclear[columns] |= ranges.is_undecided
     findings = {}
     for finding in (
-        *_single_findings(known, low, high, pinned, settings.truth, edition),
+        *_single_findings(known, low, high, pinned, settings, edition),
         *_group_findings(known, equations, low, high, pinned, settings, edition),
     ):
         findings[finding.cell, finding.quantity, finding.recovery] = finding
@@ -228,22 +234,29 @@ def _witness(known: Knowledge, truth: Numbers) -> Floats | None:
 
 
 def _single_findings(
-    known: Knowledge, low: Floats, high: Floats, pinned: Flags, truth: Numbers, edition: EditionUsed
+    known: Knowledge, low: Floats, high: Floats, pinned: Flags, settings: _Settings, edition: EditionUsed
 ) -> list[Finding]:
     found = []
     for quantity, unknown in known.targets.items():
         if not pinned[unknown]:
             continue
-        true_number = truth.get(quantity)
-        tolerance = max(0.5 * float(known.width[unknown]), 1e-6) if not known.system.is_integer[unknown] else 1e-6
-        if true_number is not None and not low[unknown] - tolerance <= true_number <= high[unknown] + tolerance:
+        true_number = settings.truth.get(quantity)
+        tolerance = (
+            max(0.5 * float(known.width[unknown]), 1e-6) if not known.system.is_integer[unknown] else 1e-6
+        )
+        if (
+            true_number is not None
+            and not low[unknown] - tolerance <= true_number <= high[unknown] + tolerance
+        ):
             continue
         is_exact = high[unknown] - low[unknown] <= 1e-6 or not known.system.is_integer[unknown]
+        is_open = quantity.name in settings.families[quantity.cell.family].open_absences
+        recovery: Recovery = "exact" if is_exact else "interval"
         found.append(
             Finding(
                 quantity.cell,
                 quantity.name,
-                "exact" if is_exact else "interval",
+                "absence" if is_open and high[unknown] == 0 else recovery,
                 edition,
                 float(low[unknown]),
                 float(high[unknown]),
@@ -254,7 +267,7 @@ def _single_findings(
 
 def _group_findings(
     known: Knowledge,
-    equations: tuple[Equation, ...] | list[Equation],
+    equations: Sequence[Equation],
     low: Floats,
     high: Floats,
     pinned: Flags,
@@ -262,7 +275,10 @@ def _group_findings(
     edition: EditionUsed,
 ) -> list[Finding]:
     """Return the sums of hidden cells that are known and stand for fewer people than the minimum."""
-    is_known: Callable[[int], bool] = lambda unknown: bool(pinned[unknown]) and high[unknown] == low[unknown]  # noqa: E731
+
+    def is_known(unknown: int) -> bool:
+        return bool(pinned[unknown] and high[unknown] == low[unknown])
+
     found = []
     for equation in equations:
         family = settings.families[equation.total.family]

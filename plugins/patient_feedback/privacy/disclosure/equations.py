@@ -6,7 +6,15 @@ import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from patient_feedback.privacy.disclosure.published import ALL, RESPONSES, CellKey, Equation, Numbers, Period, Quantity
+from patient_feedback.privacy.disclosure.published import (
+    ALL,
+    RESPONSES,
+    CellKey,
+    Equation,
+    Numbers,
+    Period,
+    Quantity,
+)
 
 MONTHS_OF_A_YEAR = 12
 

@@ -46,8 +46,9 @@ class Edition:
 class _CellFacts:
     """What the rows of one cell say of its numbers.
 
-    names: the numbers that rows of this cell are about. withheld: numbers that a suppressed row does not state, though another table may. ratios: shares and means
-    over a count that is not known, as (numbers, count or '' for a known difference, ratio).
+    names: the numbers that rows of this cell are about. withheld: those that a suppressed row does not state, though
+    another table may. ratios: shares and means over a count that is not known, as (numbers, count or '' for a known
+    difference, ratio).
     """
 
     is_suppressed: bool = False
@@ -87,7 +88,7 @@ class Knowledge:
         both = (*self.unknown_of.items(), *self.earlier_unknown_of.items())
         return {quantity.cell for quantity, unknown in both if unknown in wanted}
 
-    def values_of(self, numbers: Numbers, default: float = 0.0) -> Floats:
+    def values_of(self, numbers: Numbers) -> Floats:
         """Return the true numbers in the order of the unknowns; NaN where one is not known."""
         values = np.full(len(self.system.lower), np.nan)
         for quantity, unknown in self.unknown_of.items():
@@ -304,7 +305,8 @@ class _Builder:
             return unknown_of[Quantity(cell, name)]
 
         is_told = all(
-            low == high for low, high in (known.ranges.get(name, (0, 1)) for name in known.names if name != REST)
+            low == high
+            for low, high in (known.ranges.get(name, (0, 1)) for name in known.names if name != REST)
         )
         if is_told and not family.has_rest:
             return

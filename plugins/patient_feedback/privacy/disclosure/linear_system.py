@@ -74,7 +74,10 @@ def assemble(lower: Floats, upper: Floats, is_integer: Flags, rows: Rows) -> Lin
     matrix = csr_matrix(
         (
             np.asarray(rows.coefficients, dtype=np.float64),
-            (np.asarray(rows.row_of_entry, dtype=np.int64), np.asarray(rows.unknown_of_entry, dtype=np.int64)),
+            (
+                np.asarray(rows.row_of_entry, dtype=np.int64),
+                np.asarray(rows.unknown_of_entry, dtype=np.int64),
+            ),
         ),
         shape=(len(rows.lows), len(lower)),
     )
@@ -98,7 +101,9 @@ def presolve(system: LinearSystem, negligible_width: Floats) -> Presolved:
         low, high, crossed = _propagated(current)
         lower[columns], upper[columns] = low, high
         conflicts[columns] |= crossed
-        current = LinearSystem(low, high, current.is_integer, current.matrix, current.row_low, current.row_high)
+        current = LinearSystem(
+            low, high, current.is_integer, current.matrix, current.row_low, current.row_high
+        )
         current = _embedded(current, columns, len(lower), lower, upper, system.is_integer)
     reduced, columns = _without_decided(current, lower, upper, conflicts, negligible_width)
     return Presolved(reduced, columns, lower, upper, conflicts)
@@ -131,7 +136,12 @@ def holds(system: LinearSystem, values: Floats) -> Flags:
 
 
 def _embedded(
-    system: LinearSystem, columns: Integers, unknown_count: int, lower: Floats, upper: Floats, is_integer: Flags
+    system: LinearSystem,
+    columns: Integers,
+    unknown_count: int,
+    lower: Floats,
+    upper: Floats,
+    is_integer: Flags,
 ) -> LinearSystem:
     from scipy.sparse import csr_matrix
 
@@ -165,7 +175,12 @@ def _without_decided(
     kept = np.flatnonzero(has_open & ~touches_conflict)
     return (
         LinearSystem(
-            lower[columns], upper[columns], system.is_integer[columns], reduced[kept], row_low[kept], row_high[kept]
+            lower[columns],
+            upper[columns],
+            system.is_integer[columns],
+            reduced[kept],
+            row_low[kept],
+            row_high[kept],
         ),
         columns,
     )
@@ -211,5 +226,7 @@ def _bounds_of_others(terms: Floats, rows: Integers, row_count: int, limit: Floa
     others_infinite = infinite_counts[rows] - is_infinite > 0
     remaining = limit[rows] - (sums[rows] - finite)
     # An unbounded other term leaves any value: the sign of its infinity is that of the limit's side.
-    sign = np.sign(np.bincount(rows, weights=np.where(is_infinite, np.sign(terms), 0), minlength=row_count))[rows]
+    sign = np.sign(np.bincount(rows, weights=np.where(is_infinite, np.sign(terms), 0), minlength=row_count))[
+        rows
+    ]
     return np.where(others_infinite, np.where(sign < 0, np.inf, -np.inf), remaining)

@@ -44,7 +44,8 @@ def further_suppressions(
     ends. What remains are numbers that no cell of this edition gives away, such as those that the earlier one shows.
     """
     cells = {quantity.cell for quantity in numbers}
-    hidden, added = set(suppressed), []
+    hidden = set(suppressed)
+    added: list[CellKey] = []
     equations_with: dict[CellKey, list[Equation]] = defaultdict(list)
     for equation in equations:
         for cell in (equation.total, *equation.parts):
@@ -61,13 +62,14 @@ def further_suppressions(
             protection_width,
         )
         chosen: dict[CellKey, None] = {}
-        for finding in found.findings:
+        harmful = tuple(one for one in found.findings if one.recovery != "absence")
+        for finding in harmful:
             beside = _to_hide(finding.cell, equations_with, hidden, numbers)
             if beside is not None and not chosen.keys() & _neighbours(finding.cell, equations_with):
                 chosen[beside] = None
         if not chosen:
-            return Mending(tuple(added), found.findings)
-        in_question = {finding.cell.family for finding in found.findings}
+            return Mending(tuple(added), harmful)
+        in_question = {finding.cell.family for finding in harmful}
         hidden |= chosen.keys()
         added += sorted(chosen, key=sort_key)
 

@@ -56,6 +56,7 @@ class Family:
     nets: name, numerator and the numerator subtracted from it, for measures such as promoters less detractors.
     scores: sums of scores behind published means, with the range of one score where it is known.
     has_own_denominator: shares are over something else than responses, such as comments; never fewer of them.
+    open_absences: numerators of which a reader may learn that nobody in a hidden cell is in them.
     hidden_at_least: what a hidden cell holds if all of its totals are shown: the rule shows zeros.
     always_shows_zeros: so it does below a hidden total too.
     hidden_at_most: the most that a hidden cell can hold, where only small cells are hidden and nothing beside them.
@@ -70,6 +71,7 @@ class Family:
     scores: tuple[str, ...] = ()
     score_range: tuple[float, float] | None = None
     has_own_denominator: bool = False
+    open_absences: tuple[str, ...] = ()
     hidden_at_least: int = 1
     always_shows_zeros: bool = False
     hidden_at_most: int | None = None

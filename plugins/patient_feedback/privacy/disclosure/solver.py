@@ -43,7 +43,12 @@ class Ranges:
 
 
 def pinned_unknowns(
-    system: LinearSystem, targets: Flags, width: Floats, witness: Floats | None, solve_seconds: float, seed: int
+    system: LinearSystem,
+    targets: Flags,
+    width: Floats,
+    witness: Floats | None,
+    solve_seconds: float,
+    seed: int,
 ) -> Ranges:
     """Tell which targets are pinned: their possible values lie less than `width` (unknowns,) apart.
 
@@ -73,10 +78,14 @@ class _Search:
         self.labels = components(system)
         self.count = int(self.labels.max(initial=-1)) + 1
         self.columns_of = _grouped(self.labels, self.count)
-        row_labels = self.labels[system.matrix.indices[system.matrix.indptr[:-1]]] if system.matrix.shape[0] else []
+        row_labels = (
+            self.labels[system.matrix.indices[system.matrix.indptr[:-1]]] if system.matrix.shape[0] else []
+        )
         self.rows_of = _grouped(np.asarray(row_labels, np.int64), self.count)
         ceiling = BEYOND_ANY_COUNT
-        finite = np.concatenate([system.lower[np.isfinite(system.lower)], system.upper[np.isfinite(system.upper)]])
+        finite = np.concatenate(
+            [system.lower[np.isfinite(system.lower)], system.upper[np.isfinite(system.upper)]]
+        )
         if finite.size:
             ceiling = 4 * max(1000.0, float(np.abs(finite).max()))
         self.lower = np.maximum(system.lower, -ceiling)
@@ -175,7 +184,9 @@ class _Search:
             bounds = []
             for direction in (1.0, -1.0):
                 objective[target] = direction
-                values, states = self._solutions([component], objective, self.lower, self.upper, is_whole=True)
+                values, states = self._solutions(
+                    [component], objective, self.lower, self.upper, is_whole=True
+                )
                 if states.get(component) == "solved":
                     bounds.append(float(values[target]))
             if len(bounds) < 2:
@@ -258,7 +269,13 @@ class _Search:
             yield batch
 
     def _solve(
-        self, columns: Integers, rows: Integers, objective: Floats, lower: Floats, upper: Floats, is_whole: bool
+        self,
+        columns: Integers,
+        rows: Integers,
+        objective: Floats,
+        lower: Floats,
+        upper: Floats,
+        is_whole: bool,
     ) -> tuple[str, Floats | None]:
         from scipy.optimize import Bounds, LinearConstraint, milp
 

@@ -46,7 +46,9 @@ class Table:
         """Add these people to each of the cells."""
         for cell in cells:
             for name, number in zip(
-                (RESPONSES, *self.family.numerators, *self.family.scores), (responses, *numerators), strict=True
+                (RESPONSES, *self.family.numerators, *self.family.scores),
+                (responses, *numerators),
+                strict=True,
             ):
                 quantity = Quantity(cell, name)
                 self.numbers[quantity] = self.numbers.get(quantity, 0) + number

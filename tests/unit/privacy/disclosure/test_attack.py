@@ -10,6 +10,7 @@ import pytest
 from patient_feedback.privacy.disclosure.attack import EarlierEdition, attack
 from patient_feedback.privacy.disclosure.equations import equations_of, true_equations
 from patient_feedback.privacy.disclosure.knowledge import Edition
+from patient_feedback.privacy.disclosure.mending import further_suppressions
 from patient_feedback.privacy.disclosure.published import (
     RESPONSES,
     Family,
@@ -33,9 +34,7 @@ def test_single_hidden_sibling_is_recovered_from_the_total(table, knows_truth):
     table.service("north", "clinic", 3, 1, 1)
     table.service("north", "ward", 20, 10, 4)
     result = table.attacked({table.cell("north", "clinic")}, knows_truth=knows_truth)
-    assert found(result) == {
-        ("north", "clinic", name) for name in (RESPONSES, "favourable", "unfavourable")
-    }
+    assert found(result) == {("north", "clinic", name) for name in (RESPONSES, "favourable", "unfavourable")}
     assert recoveries(result) == {"exact"}
     assert {one.low for one in result.findings if one.quantity == RESPONSES} == {3}
 
@@ -124,7 +123,9 @@ def test_share_alone_is_recovered_where_only_one_size_has_it(table):
     table.service("north", "ward", 20, 10, 4)
     hidden = {table.cell("north", "clinic"), table.cell("north", "transport")}
     rows = [
-        row._replace(share=0.333333) if row.cell == table.cell("north", "clinic") and row.measure == "favourable" else row
+        row._replace(share=0.333333)
+        if row.cell == table.cell("north", "clinic") and row.measure == "favourable"
+        else row
         for row in table.rows(hidden)
     ]
     assert ("north", "clinic", RESPONSES) in found(table.attacked(hidden, rows))
@@ -175,7 +176,9 @@ def test_hidden_month_is_recovered_from_its_year_only_if_all_months_are_shown(ta
     assert found(table.attacked(hidden)) == {
         ("all", "all", name) for name in (RESPONSES, "favourable", "unfavourable")
     }
-    shown_months = {cell for cell in {quantity.cell for quantity in table.numbers} if cell.period != months[0]}
+    shown_months = {
+        cell for cell in {quantity.cell for quantity in table.numbers} if cell.period != months[0]
+    }
     without_january = Edition(
         [row for row in table.rows(hidden) if row.cell in shown_months], equations_of(shown_months)
     )
@@ -292,3 +295,19 @@ def test_finding_keeps_its_number_out_of_its_representation(table):
     table.service("north", "ward", 20, 10, 4)
     [finding, *_] = table.attacked({table.cell("north", "clinic")}).findings
     assert "low" not in repr(finding) and "3.0" not in repr(finding)
+
+
+def test_theme_that_no_hidden_place_raised_is_an_absence_and_not_mended(new_table):
+    table = new_table(
+        Family("score", 5, ("parking", "other"), complete=(("parking", "other"),), open_absences=("parking",))
+    )
+    table.service("north", "clinic", 3, 0, 3)
+    table.service("north", "transport", 9, 0, 9)
+    table.service("north", "ward", 20, 10, 10)
+    hidden = {table.cell("north", "clinic"), table.cell("north", "transport")}
+    assert {(one.quantity, one.recovery) for one in table.attacked(hidden).findings} == {
+        ("parking", "absence")
+    }
+    cells = {quantity.cell for quantity in table.numbers}
+    mended = further_suppressions(table.numbers, hidden, equations_of(cells), table.families)
+    assert (mended.hidden, mended.remaining) == ((), ())

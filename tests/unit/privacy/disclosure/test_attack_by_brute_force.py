@@ -52,7 +52,10 @@ def known_by_trying(tables: list[dict], has_numerator: bool) -> set[tuple[int, t
             if has_numerator and not any(total is not None and total[1] == 0 for total in totals):
                 answers["favourable"] = {p for _, p in possible}
             found |= {
-                (number, place, name) for name, values in answers.items() if len(values) == 1 for number in numbers
+                (number, place, name)
+                for name, values in answers.items()
+                if len(values) == 1
+                for number in numbers
             }
     return found
 
@@ -60,7 +63,14 @@ def known_by_trying(tables: list[dict], has_numerator: bool) -> set[tuple[int, t
 @pytest.mark.parametrize("knows_truth", [True, False])
 @pytest.mark.parametrize(
     ("services", "largest", "has_numerator"),
-    [((3,), 7, False), ((1, 2), 6, False), ((2, 2), 4, False), ((2,), 6, True), ((3,), 3, True), ((1, 2), 3, True)],
+    [
+        ((3,), 7, False),
+        ((1, 2), 6, False),
+        ((2, 2), 4, False),
+        ((2,), 6, True),
+        ((3,), 3, True),
+        ((1, 2), 3, True),
+    ],
 )
 def test_attack_finds_exactly_what_trying_every_table_finds(services, largest, has_numerator, knows_truth):
     tables = list(every_table(services, largest, has_numerator))

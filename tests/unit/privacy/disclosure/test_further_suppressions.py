@@ -82,7 +82,9 @@ def tables(draw):
                             ("unfavourable", counts[1]),
                         ):
                             numbers[Quantity(cell, name)] = numbers.get(Quantity(cell, name), 0) + number
-    small = {quantity.cell for quantity, number in numbers.items() if quantity.name == RESPONSES and 0 < number < 5}
+    small = {
+        quantity.cell for quantity, number in numbers.items() if quantity.name == RESPONSES and 0 < number < 5
+    }
     return numbers, small
 
 

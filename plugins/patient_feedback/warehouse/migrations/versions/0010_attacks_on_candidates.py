@@ -34,7 +34,7 @@ create table audit.recovered_cell (
     reports text[] not null,
     family_slug text not null,
     quantity text not null,
-    recovery text not null check (recovery in ('exact', 'interval', 'group_below_minimum')),
+    recovery text not null check (recovery in ('exact', 'interval', 'group_below_minimum', 'absence')),
     edition text not null check (edition in ('this_edition', 'earlier_edition')),
     period_kind text not null,
     period_first_on date,
