@@ -77,6 +77,19 @@ insert into rpt_fft_monthly values
 ('2024-04-01', 'all', 'all', 'fft_positive_share', 0, 0, 0, null, null, null, 'not_applicable'),
 ('2024-03-01', 'north', 'ward', 'fft_positive_share', null, null, null, null, null, null, 'suppressed');
 create table rpt_sentiment_by_service as table rpt_fft_monthly;
+insert into audit.disclosure_attack (
+    attack_id, run_id, marts_slot, cell_count, suppressed_cell_count, undecided_cell_count, recovered_count
+) values ('safe', 'run', '{SLOT}', 4, 1, 0, 0), ('won', 'run', '{SLOT}', 4, 1, 0, 1), ('late', 'run', '{SLOT}', 4, 1, 1, 0),
+('silent', 'run', '{SLOT}', 4, 1, 0, 1);
+insert into audit.recovered_cell (
+    attack_id, reports, family_slug, quantity, recovery, edition, period_kind, period_first_on, organisation_slug,
+    service_slug, stratum_attribute, stratum
+) values
+('won', '{{rpt_fft_monthly}}', 'fft', 'responses', 'exact', 'this_edition', 'month', '2024-03-01', 'north', 'ward',
+    'all', 'all'),
+('silent', '{{rpt_theme_trends_monthly}}', 'comments', 'theme:kindness', 'absence', 'this_edition', 'month', '2024-03-01',
+    'north', 'all', 'all', 'all');
+create table disclosure_attack as select 'safe' as attack_id;
 create table rpt_theme_trends_monthly as
 select *, 'kindness' as theme_slug from rpt_fft_monthly;
 """
@@ -114,16 +127,21 @@ DEFECTS = (
         "FB-MRT-064": "update rpt_sentiment_by_service set share = 0.97 where share = 1",
         "FB-MRT-065": "update rpt_theme_trends_monthly set wilson_low = 0.1 where share = 0",
         "FB-MRT-070": "update rpt_fft_monthly set numerator_count = 98, share = 98 / 99.0 where share = 1",
+        "FB-MRT-081": "update disclosure_attack set attack_id = 'won'",
     },
-    {"FB-MRT-002": "delete from fct_source_deliveries"},
+    {
+        "FB-MRT-002": "delete from fct_source_deliveries",
+        "FB-MRT-080": "delete from disclosure_attack",
+    },
     {
         "FB-MRT-003": "update fct_source_deliveries "
         "set delivery_state = 'landed', landed_at = now() - interval '2 days'",
+        "FB-MRT-082": "update disclosure_attack set attack_id = 'silent'",
         "FB-MRT-034": "update fct_comments set analysis_state = 'pending' where comment_id = 'c1'",
     },
 )
 CHECKS_WITH_DEFECTS = sorted(check_id for defects in DEFECTS for check_id in defects)
-REPORTED_ONLY = {"FB-MRT-003", "FB-MRT-034"}
+REPORTED_ONLY = {"FB-MRT-003", "FB-MRT-034", "FB-MRT-082"}
 
 
 def _run(settings):
@@ -213,3 +231,8 @@ def test_month_that_the_friends_and_family_report_left_out_is_found(marts, clean
     outcomes = _judge(marts, execute, {"FB-MRT-070": "delete from rpt_fft_monthly where share = 1"})
     found = {one.check_id: one for one in outcomes}["FB-MRT-070"]
     assert (found.outcome, found.unexpected_count) == ("failed", 1)
+
+
+def test_attack_that_ran_out_of_time_shuts_the_gate(marts, clean_outcomes, execute):
+    outcomes = _judge(marts, execute, {"FB-MRT-080": "update disclosure_attack set attack_id = 'late'"})
+    assert {one.check_id for one in gate_verdict(outcomes).stopping} == {"FB-MRT-080"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patient_feedback.orchestration import analysis, ingestion, marts, themes
+from patient_feedback.orchestration import analysis, disclosure, ingestion, marts, themes
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun, recorded
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
@@ -55,6 +55,9 @@ def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool 
     if not must_publish:
         return False
     candidate = in_downstream("build_marts", "build_marts", lambda r, c: marts.build_marts(settings, r, c))
+    in_downstream(
+        "build_marts", "attack_marts", lambda r, c: disclosure.attack_marts(settings, candidate, r, c)
+    )
     in_downstream("build_marts", "check_marts", lambda r, c: marts.check_marts(settings, candidate, r, c))
     in_downstream("build_marts", "publish_marts", lambda r, c: marts.publish_marts(settings, candidate, r, c))
     return True

@@ -9,7 +9,7 @@ import pytest
 from run_stages import run_stages
 
 from patient_feedback.errors import GateError
-from patient_feedback.orchestration import marts
+from patient_feedback.orchestration import disclosure, marts
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Role, Settings
 from patient_feedback.warehouse.connection import connect
@@ -30,7 +30,9 @@ def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
     harbour.write_month(deliveries, 4)
     run_stages(settings, "unsound", must_publish=False)
     run = TaskRun("build_marts", "unsound", "build_marts")
-    candidate = marts.build_marts(settings, run, TaskCounts())
+    candidate = disclosure.attack_marts(
+        settings, marts.build_marts(settings, run, TaskCounts()), run, TaskCounts()
+    )
     with connect(settings, "test") as connection:
         connection.execute(
             f"delete from {candidate['slot']}.fct_comments where source_record_ref like 'R04%-1'"

@@ -30,6 +30,7 @@ STAGES = (
     "assign_themes",
     "check_analysis",
     "build_marts",
+    "attack_marts",
     "check_marts",
     "publish_marts",
 )

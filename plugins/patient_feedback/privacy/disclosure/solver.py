@@ -1,0 +1,306 @@
+"""The least and the largest value of unknowns, where it matters: which of them have one value only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from patient_feedback.privacy.disclosure.linear_system import (
+    TOLERANCE,
+    Flags,
+    Floats,
+    Integers,
+    LinearSystem,
+    components,
+    holds,
+)
+
+BATCH_UNKNOWNS = 2_000
+"""Components are solved together up to so many unknowns: one call of the solver costs more than a small component."""
+
+NEIGHBOUR_ROUNDS = 3
+LINEAR_ROUNDS = 4
+WHOLE_ROUNDS = 12
+BEYOND_ANY_COUNT = 1e6
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Per unknown of the system: the range that was found, and how sure it is.
+
+    low, high (unknowns,): for a pinned unknown its whole range; for another two values that it can take.
+    is_pinned: no two possible values are `width` apart. is_undecided: the time did not suffice.
+    is_impossible: nothing satisfies the rows of its component.
+    """
+
+    low: Floats
+    high: Floats
+    is_pinned: Flags
+    is_undecided: Flags
+    is_impossible: Flags
+
+
+def pinned_unknowns(
+    system: LinearSystem,
+    targets: Flags,
+    width: Floats,
+    witness: Floats | None,
+    solve_seconds: float,
+    seed: int,
+) -> Ranges:
+    """Tell which targets are pinned: their possible values lie less than `width` (unknowns,) apart.
+
+    witness: a solution that is known, where one is; components that it does not satisfy are treated as if there
+    were none. Whatever is pinned is proven; a target that is not has been seen with two values `width` apart.
+
+    Not every target costs two optimisations. The solutions of a component that share one value in all pinned
+    targets are told apart by one random objective: where two solutions differ in any of them, its maximum and
+    its minimum differ too (with probability 1). So one pair of solves, over many components at once, pins what
+    is pinned, or shows some of the others with a second value; those leave, and the rest is tried again.
+    """
+    return _Search(system, targets, width, witness, solve_seconds, seed).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        system: LinearSystem,
+        targets: Flags,
+        width: Floats,
+        witness: Floats | None,
+        solve_seconds: float,
+        seed: int,
+    ) -> None:
+        self.system, self.width, self.solve_seconds = system, width, solve_seconds
+        self.random = np.random.default_rng(seed)
+        self.labels = components(system)
+        self.count = int(self.labels.max(initial=-1)) + 1
+        self.columns_of = _grouped(self.labels, self.count)
+        row_labels = (
+            self.labels[system.matrix.indices[system.matrix.indptr[:-1]]] if system.matrix.shape[0] else []
+        )
+        self.rows_of = _grouped(np.asarray(row_labels, np.int64), self.count)
+        ceiling = BEYOND_ANY_COUNT
+        finite = np.concatenate(
+            [system.lower[np.isfinite(system.lower)], system.upper[np.isfinite(system.upper)]]
+        )
+        if finite.size:
+            ceiling = 4 * max(1000.0, float(np.abs(finite).max()))
+        self.lower = np.maximum(system.lower, -ceiling)
+        self.upper = np.minimum(system.upper, ceiling)
+        self.seen_low = np.full(len(self.lower), np.inf)
+        self.seen_high = np.full(len(self.lower), -np.inf)
+        self.values = np.full(len(self.lower), np.nan)
+        self.open = targets.copy()
+        self.is_pinned = np.zeros(len(self.lower), bool)
+        self.is_undecided = np.zeros(len(self.lower), bool)
+        self.is_impossible = np.zeros(len(self.lower), bool)
+        if witness is not None:
+            self._start_from(witness)
+
+    def run(self) -> Ranges:
+        self._find_first_solutions()
+        self._look_around()
+        self._prove(LINEAR_ROUNDS, is_whole=False)
+        self._prove(WHOLE_ROUNDS, is_whole=True)
+        self._measure_one_by_one()
+        return Ranges(self.seen_low, self.seen_high, self.is_pinned, self.is_undecided, self.is_impossible)
+
+    def _start_from(self, witness: Floats) -> None:
+        fits = holds(self.system, witness)
+        for component in range(self.count):
+            columns = self.columns_of[component]
+            if fits[columns].all():
+                self._see(columns, witness[columns])
+
+    def _see(self, columns: Integers, values: Floats) -> None:
+        self.values[columns] = values
+        self.seen_low[columns] = np.minimum(self.seen_low[columns], values)
+        self.seen_high[columns] = np.maximum(self.seen_high[columns], values)
+        spread = self.seen_high[columns] - self.seen_low[columns]
+        self.open[columns] &= spread < self.width[columns] - TOLERANCE
+
+    def _active(self) -> list[int]:
+        return np.unique(self.labels[self.open]).tolist() if self.open.any() else []
+
+    def _find_first_solutions(self) -> None:
+        lacking = [one for one in self._active() if np.isnan(self.values[self.columns_of[one]]).any()]
+        objective = self._random_objective()
+        fractional = self._see_all(lacking, objective, self.lower, self.upper, is_whole=False)
+        self._see_all(fractional, objective, self.lower, self.upper, is_whole=True)
+
+    def _look_around(self) -> None:
+        """Try the neighbourhood of a known solution: with little room for each unknown, nearly all must move."""
+        for round_number in range(NEIGHBOUR_ROUNDS):
+            active = self._active()
+            if not active:
+                return
+            reach = np.where(self.system.is_integer, np.maximum(self.width, 1) * 4.0**round_number, np.inf)
+            values = np.nan_to_num(self.values)
+            lower = np.maximum(self.lower, values - reach)
+            upper = np.minimum(self.upper, values + reach)
+            self._see_all(active, self._random_objective(), lower, upper, is_whole=False)
+
+    def _prove(self, rounds: int, is_whole: bool) -> None:
+        for _ in range(rounds):
+            active = self._active()
+            if not active:
+                return
+            objective = np.where(self.open, self._random_objective(), 0.0)
+            was_open = self.open.copy()
+            ends = []
+            for direction in (1.0, -1.0):
+                ends.append(self._solutions(active, direction * objective, self.lower, self.upper, is_whole))
+            (first, first_state), (last, last_state) = ends
+            for component in active:
+                columns = self.columns_of[component]
+                states = (first_state.get(component), last_state.get(component))
+                if "impossible" in states:
+                    self._give_up(component, self.is_impossible)
+                    continue
+                if "late" in states:
+                    for values, state in ((first, states[0]), (last, states[1])):
+                        if state == "solved" and self._is_whole(values, columns):
+                            self._see(columns, values[columns])
+                    if is_whole:
+                        self._give_up(component, self.is_undecided)
+                    continue
+                targets = columns[was_open[columns]]
+                moved = np.abs(first[targets] - last[targets]) > TOLERANCE
+                if not moved.any():
+                    self._pin(targets, first[targets])
+                    continue
+                for values in (first, last):
+                    if self._is_whole(values, columns):
+                        self._see(columns, values[columns])
+
+    def _measure_one_by_one(self) -> None:
+        """Find the whole range of each target that is left: it moves, but was not seen to move by its width."""
+        for target in np.flatnonzero(self.open):
+            component = int(self.labels[target])
+            objective = np.zeros(len(self.lower))
+            bounds = []
+            for direction in (1.0, -1.0):
+                objective[target] = direction
+                values, states = self._solutions(
+                    [component], objective, self.lower, self.upper, is_whole=True
+                )
+                if states.get(component) == "solved":
+                    bounds.append(float(values[target]))
+            if len(bounds) < 2:
+                self.is_undecided[target] = True
+                continue
+            self.seen_low[target], self.seen_high[target] = min(bounds), max(bounds)
+            self.is_pinned[target] = max(bounds) - min(bounds) < self.width[target] - TOLERANCE
+        self.open[:] = False
+
+    def _pin(self, targets: Integers, values: Floats) -> None:
+        whole = self.system.is_integer[targets]
+        values = np.where(whole, np.round(values), values)
+        self.seen_low[targets] = np.fmin(self.seen_low[targets], values)
+        self.seen_high[targets] = np.fmax(self.seen_high[targets], values)
+        self.is_pinned[targets] = True
+        self.open[targets] = False
+
+    def _give_up(self, component: int, flags: Flags) -> None:
+        columns = self.columns_of[component]
+        flags[columns] |= self.open[columns]
+        self.open[columns] = False
+
+    def _random_objective(self) -> Floats:
+        signs = self.random.choice([-1.0, 1.0], size=len(self.lower))
+        return signs * self.random.uniform(0.5, 1.5, size=len(self.lower))
+
+    def _is_whole(self, values: Floats, columns: Integers) -> bool:
+        whole = columns[self.system.is_integer[columns]]
+        return bool((np.abs(values[whole] - np.round(values[whole])) < 1e-5).all())
+
+    def _see_all(
+        self, wanted: list[int], objective: Floats, lower: Floats, upper: Floats, is_whole: bool
+    ) -> list[int]:
+        """Note a solution of each component; return those whose solution is not whole."""
+        values, states = self._solutions(wanted, objective, lower, upper, is_whole)
+        fractional = []
+        for component in wanted:
+            columns = self.columns_of[component]
+            state = states.get(component)
+            if state == "impossible" and lower is self.lower and upper is self.upper:
+                self._give_up(component, self.is_impossible)
+            elif state == "solved" and self._is_whole(values, columns):
+                whole = self.system.is_integer[columns]
+                self._see(columns, np.where(whole, np.round(values[columns]), values[columns]))
+            elif state == "solved":
+                fractional.append(component)
+        return fractional
+
+    def _solutions(
+        self, wanted: list[int], objective: Floats, lower: Floats, upper: Floats, is_whole: bool
+    ) -> tuple[Floats, dict[int, str]]:
+        """Maximise the objective in each component; whole numbers are asked for one component at a time."""
+        values = np.full(len(self.lower), np.nan)
+        states: dict[int, str] = {}
+        queue = [[one] for one in wanted] if is_whole else list(self._batches(wanted))
+        while queue:
+            batch = queue.pop()
+            columns = np.concatenate([self.columns_of[one] for one in batch])
+            rows = np.concatenate([self.rows_of[one] for one in batch])
+            state, found = self._solve(columns, rows, objective, lower, upper, is_whole)
+            if state != "solved" and len(batch) > 1:
+                queue += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                continue
+            if found is not None:
+                values[columns] = found
+            states.update(dict.fromkeys(batch, state))
+        return values, states
+
+    def _batches(self, wanted: list[int]) -> Iterator[list[int]]:
+        batch: list[int] = []
+        size = 0
+        for component in wanted:
+            length = len(self.columns_of[component])
+            if batch and size + length > BATCH_UNKNOWNS:
+                yield batch
+                batch, size = [], 0
+            batch.append(component)
+            size += length
+        if batch:
+            yield batch
+
+    def _solve(
+        self,
+        columns: Integers,
+        rows: Integers,
+        objective: Floats,
+        lower: Floats,
+        upper: Floats,
+        is_whole: bool,
+    ) -> tuple[str, Floats | None]:
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        limits = (
+            LinearConstraint(
+                self.system.matrix[rows][:, columns], self.system.row_low[rows], self.system.row_high[rows]
+            )
+            if len(rows)
+            else ()
+        )
+        result = milp(
+            -objective[columns],
+            integrality=self.system.is_integer[columns].astype(int) if is_whole else None,
+            bounds=Bounds(lower[columns], upper[columns]),
+            constraints=limits,
+            options={"time_limit": self.solve_seconds, "mip_rel_gap": 0.0},
+        )
+        if result.status == 2:
+            return "impossible", None
+        if result.status != 0 or result.x is None:
+            return "late", result.x
+        return "solved", np.asarray(result.x)
+
+
+def _grouped(labels: Integers, count: int) -> list[Integers]:
+    order = np.argsort(labels, kind="stable")
+    ends = np.cumsum(np.bincount(labels, minlength=count)) if count else np.zeros(0, int)
+    return np.split(order, ends[:-1]) if count else []

@@ -1,0 +1,105 @@
+"""The rule of the marts, on random counts, against an attacker with a solver."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patient_feedback.privacy.disclosure.attack import attack
+from patient_feedback.privacy.disclosure.equations import equations_of
+from patient_feedback.privacy.disclosure.knowledge import Edition
+from patient_feedback.privacy.disclosure.mending import published_rows
+from patient_feedback.privacy.disclosure.published import (
+    ALL,
+    RESPONSES,
+    CellKey,
+    Family,
+    Period,
+    Quantity,
+)
+from patient_feedback.settings import Settings
+
+MINIMUM = 5
+NUMERATORS = ("favourable", "unfavourable")
+FAMILIES = {"score": Family("score", MINIMUM, NUMERATORS)}
+FIRST_MONTH = datetime.date(1, 1, 1)
+
+small_counts = st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 3))
+large_counts = st.tuples(st.integers(0, 60), st.integers(0, 20), st.integers(0, 20))
+organisations = st.lists(
+    st.lists(small_counts | large_counts, min_size=1, max_size=5), min_size=1, max_size=4
+)
+many_months = st.lists(organisations, min_size=5, max_size=25)
+
+
+def numbers_of(months: list[list[list[tuple[int, int, int]]]]) -> dict[Quantity, float]:
+    """Return every number of the months' services and totals; counts are of favourable, unfavourable, neither."""
+    numbers: dict[Quantity, float] = {}
+    for month, month_counts in enumerate(months):
+        day = FIRST_MONTH + datetime.timedelta(days=month)
+        for organisation, services in enumerate(month_counts):
+            for service, counts in enumerate(services):
+                for place in ((f"o{organisation}", f"s{service}"), (f"o{organisation}", ALL), (ALL, ALL)):
+                    cell = CellKey("score", Period("month", day, day), *place)
+                    for name, number in zip(
+                        (RESPONSES, *NUMERATORS), (sum(counts), *counts[:2]), strict=True
+                    ):
+                        numbers[Quantity(cell, name)] = numbers.get(Quantity(cell, name), 0) + number
+    return numbers
+
+
+def suppressed_cells(
+    connection: psycopg.Connection, numbers: dict[Quantity, float], rule: str
+) -> set[CellKey]:
+    connection.execute(
+        "create temporary table attack_cell (month_start_on date, organisation_slug text, service_slug text, "
+        "response_count bigint, favourable_count bigint, unfavourable_count bigint)"
+    )
+    cells = {quantity.cell for quantity in numbers}
+    with connection.cursor().copy("copy attack_cell from stdin") as copy:
+        for cell in cells:
+            counts = (numbers[Quantity(cell, name)] for name in (RESPONSES, *NUMERATORS))
+            copy.write_row((cell.period.first_on, cell.organisation, cell.service, *map(int, counts)))
+    hidden = {
+        CellKey("score", Period("month", day, day), organisation, service)
+        for day, organisation, service in connection.execute(
+            f"select month_start_on, organisation_slug, service_slug from ({rule}) as ruled where is_suppressed"
+        )
+    }
+    connection.rollback()
+    return hidden
+
+
+def test_solver_recovers_no_hidden_number_whatever_the_counts(
+    seeded_warehouse: Settings, compiled_suppression: Callable[[str, int, list[str]], str]
+) -> None:
+    rule = compiled_suppression("attack_cell", MINIMUM, [f"{name}_count" for name in NUMERATORS])
+    seen_hidden = 0
+    with psycopg.connect(seeded_warehouse.dsn()) as connection:
+
+        @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(many_months)
+        def attacked(months: list[list[list[tuple[int, int, int]]]]) -> None:
+            nonlocal seen_hidden
+            numbers = numbers_of(months)
+            hidden = suppressed_cells(connection, numbers, rule)
+            seen_hidden += len(hidden)
+            rows = published_rows(numbers, hidden, FAMILIES)
+            equations = equations_of({quantity.cell for quantity in numbers})
+            result = attack(Edition(rows, equations), FAMILIES, true_numbers=numbers)
+            assert (result.findings, result.undecided_cells) == ((), ())
+            shown = {row.cell: row for row in rows if row.measure == NUMERATORS[0]}
+            for equation in equations:
+                parts = [shown[part] for part in (equation.total, *equation.parts)]
+                if not any(part.is_suppressed for part in parts):
+                    assert parts[0].responses == sum(part.responses or 0 for part in parts[1:])
+                    assert parts[0].numerator == sum(part.numerator or 0 for part in parts[1:])
+            for row in rows:
+                assert not row.is_suppressed or (row.responses, row.numerator) == (None, None)
+
+        attacked()
+    assert seen_hidden
