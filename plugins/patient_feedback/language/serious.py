@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from patient_feedback.declaration_problems import read_yaml, render_problems, validation_problems
+from patient_feedback.declaration_problems import Problem, read_yaml, render_problems, validation_problems
 from patient_feedback.errors import DeclarationError
 from patient_feedback.language.segments import BREAK, SENTENCE_END
 from patient_feedback.words import REDACTION_MARK
@@ -73,9 +73,6 @@ class PatternsOfLanguage(BaseModel):
     patterns: Annotated[list[Pattern], Field(min_length=1)]
 
 
-PATTERNS = TypeAdapter(dict[str, PatternsOfLanguage])
-
-
 @dataclass(frozen=True, slots=True)
 class SeriousMention:
     category: SeriousCategory
@@ -126,16 +123,35 @@ class SeriousReader:
 def load_serious_reader(path: Path = PATTERNS_FILE) -> SeriousReader:
     """Load and check the patterns; DeclarationError says which one cannot be read and why."""
     document = read_yaml(path.read_text(encoding="utf-8"), path)
-    problems = document.problems
-    declared = None
-    try:
-        declared = PATTERNS.validate_python(document.value)
-    except ValidationError as error:
-        problems = [*problems, *validation_problems(error, Pattern, document.value)]
-    if problems or declared is None:
+    problems = list(document.problems)
+    declared: dict[str, PatternsOfLanguage] = {}
+    for code, content in dict(document.value or {}).items():
+        try:
+            own = PatternsOfLanguage.model_validate(content)
+        except ValidationError as error:
+            problems += [
+                Problem((code, *found.path), found.message)
+                for found in validation_problems(error, PatternsOfLanguage)
+            ]
+        else:
+            problems += [Problem((code, *found.path), found.message) for found in _unknown_lists(own)]
+            declared[code] = own
+    if problems:
         raise DeclarationError(render_problems(path, document, problems, "the patterns"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:VERSION_HEX_DIGITS]
     return SeriousReader(declared, f"serious-{READING_RULES_VERSION}+{digest}")
+
+
+def _unknown_lists(declared: PatternsOfLanguage) -> Iterable[Problem]:
+    for place, pattern in enumerate(declared.patterns):
+        for part in ("phrases", "unless", "unless_beside"):
+            for number, phrase in enumerate(getattr(pattern, part)):
+                for name in re.findall(r"{(\w*)}", phrase):
+                    if name not in declared.lists:
+                        known = ", ".join(sorted(declared.lists)) or "none is declared"
+                        yield Problem(
+                            ("patterns", place, part, number), f"names the list {name!r}; lists: {known}"
+                        )
 
 
 def sentences(text: str) -> list[str]:
@@ -204,8 +220,10 @@ class _Language:
         if "," in reach:
             reach = reach[len(reach) - reach[::-1].index(",") :]
         # "No one" did not do it: that somebody failed to act takes nothing back.
+        someone_failed = negations is self._negations
         return any(
-            word in negations and not (word == "no" and reach[place + 1 : place + 2] in (["one"], ["body"]) and negations is self._negations)
+            word in negations
+            and not (someone_failed and word == "no" and reach[place + 1 : place + 2] in (["one"], ["body"]))
             for place, word in enumerate(reach)
         )
 
