@@ -59,6 +59,7 @@ class Pattern(BaseModel):
     unless_beside: list[Phrase] = []
     """Takes every match of its sentence back."""
     negation: Literal["takes_back", "keep"] = "takes_back"
+    """`keep`: the phrase blames by its negation ("nobody gave her water"), so one before it takes nothing back."""
     why: Annotated[str, Field(min_length=12)]
 
 
@@ -125,7 +126,10 @@ def load_serious_reader(path: Path = PATTERNS_FILE) -> SeriousReader:
     document = read_yaml(path.read_text(encoding="utf-8"), path)
     problems = list(document.problems)
     declared: dict[str, PatternsOfLanguage] = {}
-    for code, content in dict(document.value or {}).items():
+    if not isinstance(document.value, dict):
+        problems.append(Problem((), "is no list of patterns by language, such as en and sv"))
+        document.value = {}
+    for code, content in document.value.items():
         try:
             own = PatternsOfLanguage.model_validate(content)
         except ValidationError as error:

@@ -96,7 +96,10 @@ def _above(shares: NDArray[np.float64], threshold: float) -> list[tuple[int, Ser
 
 def _examples(languages: frozenset[str]) -> tuple[list[str], list[int]]:
     """Return texts and what each is: 0 not serious, else the place of its category from 1."""
-    place = {NOT_SERIOUS: 0, **{category.value: number for number, category in enumerate(CATEGORIES, start=1)}}
+    place = {
+        NOT_SERIOUS: 0,
+        **{category.value: number for number, category in enumerate(CATEGORIES, start=1)},
+    }
     declared = yaml.safe_load(EXAMPLES_FILE.read_text(encoding="utf-8"))
     everyday = yaml.safe_load(EVERYDAY_FILE.read_text(encoding="utf-8"))
     written = [

@@ -363,7 +363,11 @@ def read_serious_comments(settings: Settings, counts: TaskCounts, partition: Par
         settings,
         "read_serious_comments",
         "texts_to_read_for_seriousness",
-        {"detector": versions.serious, "languages": list(versions.serious_languages), "encoder": versions.encoder},
+        {
+            "detector": versions.serious,
+            "languages": list(versions.serious_languages),
+            "encoder": versions.encoder,
+        },
         partition,
         read,
     )

@@ -146,6 +146,7 @@ insert into analysis.serious_mention (text_sha256, detector_version, category, b
 ('t24', 'serious-1', 'safeguarding', 'nearness'),
 ('t97', 'serious-1', 'harm', 'death'),
 ('t97', 'serious-2', 'harm', 'death');
+alter table analysis.serious_decision disable trigger user;
 insert into analysis.serious_decision (entry_id, decision, decided_by, decision_reason)
 select entry_id, 'acknowledge', 'Ada Analyst', null
 from analysis.serious_entry
@@ -154,6 +155,7 @@ insert into analysis.serious_decision (entry_id, decision, decided_by, decision_
 select entry_id, 'close', 'Bo Matron', 'ward told, dose corrected'
 from analysis.serious_entry
 where comment_id = 'c00021a' and detector_version = 'serious-1';
+alter table analysis.serious_decision enable trigger user;
 
 -- Of 400 texts: 390-394 Swedish, 395-397 of no known language, 398 and 399 not read yet.
 insert into analysis.text_language (text_sha256, language_code, language_confidence, language_basis, detector_version)

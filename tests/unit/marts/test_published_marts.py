@@ -225,7 +225,9 @@ def test_worklist_of_serious_comments_shows_what_is_raised_or_was_decided_and_by
         "where response_id = 'r00021'"
     ) == [(organisation, service, submitted_on)]
     assert marts.rows("select response_id from fct_serious_comments where response_id = 'r00097'") == []
-    assert marts.rows("select 1 from fct_serious_comments where response_id = 'r00497'"), "same text, not withdrawn"
+    assert marts.rows("select 1 from fct_serious_comments where response_id = 'r00497'"), (
+        "same text, not withdrawn"
+    )
 
 
 def test_item_9_above_zero_is_on_the_worklist_without_a_word(marts: Any) -> None:
@@ -447,7 +449,7 @@ HARMS = {
     "serious_entries_have_a_known_category": "update fct_serious_comments set category = 'other' "
     "where comment_id = 'c00021a'",
     "serious_entries_have_a_known_status": "update fct_serious_comments set status = 'done' "
-    "where comment_id = 'c00022b'",
+    "where comment_id = 'c00022a'",
     "assert_serious_statuses_follow_decisions": "update fct_serious_comments set status_by = null "
     "where comment_id = 'c00023b'",
     "assert_item_9_answers_are_on_the_worklist": "delete from fct_serious_comments where basis = 'phq_9_item_9'",
