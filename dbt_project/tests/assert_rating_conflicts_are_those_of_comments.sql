@@ -9,9 +9,15 @@
     }
 ) }}
 
+with at_odds as (
+    select comment_id
+    from {{ ref('fct_comments') }}
+    where is_at_odds_with_rating
+)
+
 select
-    comments.comment_id as listed_comment_id,
+    at_odds.comment_id as listed_comment_id,
     conflicts.comment_id as conflicting_comment_id
-from (select comment_id from {{ ref('fct_comments') }} where is_at_odds_with_rating) as comments
-full outer join {{ ref('fct_rating_conflicts') }} as conflicts on comments.comment_id = conflicts.comment_id
-where comments.comment_id is null or conflicts.comment_id is null
+from at_odds
+full outer join {{ ref('fct_rating_conflicts') }} as conflicts on at_odds.comment_id = conflicts.comment_id
+where at_odds.comment_id is null or conflicts.comment_id is null

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from patient_feedback.errors import ModelError
 from patient_feedback.language import encoder as encoder_module
 from patient_feedback.language.encoder import Encoder
 from patient_feedback.language.segments import several_segments, without_context
@@ -32,9 +32,14 @@ FALSE_ALARMS = {"en": (13, 40), "sv": (2, 18)}
 
 
 @pytest.fixture(scope="module")
-def listed(encoder: Encoder) -> dict[str, dict[str, list[bool]]]:
+def nearness(encoder: Encoder) -> SeriousNearness:
+    return SeriousNearness.fit(encoder)
+
+
+@pytest.fixture(scope="module")
+def listed(encoder: Encoder, nearness: SeriousNearness) -> dict[str, dict[str, list[bool]]]:
     """Whether each held-out comment is listed, by language and kind."""
-    reader, nearness = load_serious_reader(), SeriousNearness.fit(encoder)
+    reader = load_serious_reader()
     found: dict[str, dict[str, list[bool]]] = {}
     for language, by_kind in HELD_OUT.items():
         for kind, texts in by_kind.items():
@@ -63,9 +68,9 @@ def test_held_out_comments_are_found_as_the_model_card_says(
     assert sum(near_misses) == pytest.approx(FALSE_ALARMS[language][0], abs=1)
 
 
-def test_vectors_of_another_encoder_are_refused(encoder: Encoder) -> None:
-    with pytest.raises(Exception, match="embed the texts with the encoder"):
-        SeriousNearness.fit(encoder).near(np.ones((1, 3), np.float32), np.ones((0, 3), np.float32), [])
+def test_vectors_of_another_encoder_are_refused(nearness: SeriousNearness) -> None:
+    with pytest.raises(ModelError, match="embed the texts with the encoder"):
+        nearness.near(np.ones((1, 3), np.float32), np.ones((0, 3), np.float32), [])
 
 
 SAID = {
@@ -83,9 +88,12 @@ def hash_of(text: str) -> str:
 
 
 @pytest.fixture
-def spoken(warehouse: Settings, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def spoken(
+    warehouse: Settings, encoder: Encoder, nearness: SeriousNearness, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """A warehouse with the comments of `SAID`, embedded where the encoder reads them."""
-    monkeypatch.setattr(encoder_module, "load_encoder", cache(lambda *_: encoder))
+    monkeypatch.setattr(encoder_module, "load_encoder", lambda *_: encoder)
+    monkeypatch.setattr(SeriousNearness, "fit", lambda _: nearness)
     with connect(warehouse, "test") as connection:
         connection.execute(
             "insert into landing.delivery (delivery_id, source_slug, file_name, file_sha256, file_size_bytes, "

@@ -247,18 +247,18 @@ def _compiled(phrases: Sequence[str], lists: Mapping[str, Sequence[str]]) -> re.
 def _expression(phrase: str, lists: Mapping[str, Sequence[str]]) -> str:
     """Return the phrase as a regular expression over words that each have one space behind them."""
     parts = []
-    for token in phrase.split():
-        if token == "...":
+    for part in phrase.split():
+        if part == "...":
             parts.append(GAP)
             continue
-        wanted = token.removesuffix("?")
+        wanted = part.removesuffix("?")
         words = [
             word
             for option in wanted.split("|")
             for word in (lists[option[1:-1]] if option.startswith("{") else [option])
         ]
         any_of = "|".join(re.escape(word).replace(r"\*", "[^ ]*").replace("_", " ") for word in words)
-        parts.append(f"(?:(?:{any_of}) )" + ("?" if token.endswith("?") else ""))
+        parts.append(f"(?:(?:{any_of}) )" + ("?" if part.endswith("?") else ""))
     return "".join(parts)
 
 

@@ -90,28 +90,31 @@ def test_sentence_keeps_commas_and_loses_case_hyphens_and_apostrophes() -> None:
     ]
 
 
+ONE_PATTERN = "en: {negations: not, void: one, patterns: [{slug: a, %s}]}"
+
+
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("content", "message"),
     [
-        ("en: {negations: 'not', void: 'one', patterns: [{slug: a, category: other, phrases: [bb], why: because of it}]}", "category"),
-        ("en: {negations: 'not', void: 'one', patterns: [{slug: a, category: harm, phrases: ['{pils} bb'], why: because of it}]}", "pils"),
-        ("en: {negations: 'not', void: 'one', patterns: [{slug: a, category: harm, phrases: [bb]}]}", "why"),
+        (ONE_PATTERN % "category: other, phrases: [bb], why: because of it", "category"),
+        (ONE_PATTERN % "category: harm, phrases: ['{pils} bb'], why: because of it", "pils"),
+        (ONE_PATTERN % "category: harm, phrases: [bb]", "why"),
         ("en: [", "no YAML"),
         ("just words", "language"),
     ],
-)  # fmt: skip
+)
 def test_file_of_patterns_that_cannot_be_read_is_refused_by_field(
-    tmp_path: Path, harm: str, message: str
+    tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "patterns.yml"
-    path.write_text(harm, encoding="utf-8")
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(DeclarationError, match=message):
         load_serious_reader(path)
 
 
 def test_changed_file_is_another_version(tmp_path: Path) -> None:
     path = tmp_path / "patterns.yml"
-    content = "en: {negations: not, void: one, patterns: [{slug: a, category: harm, phrases: [%s], why: because of it}]}"
+    content = ONE_PATTERN % "category: harm, phrases: [%s], why: because of it"
     path.write_text(content % "bad care", encoding="utf-8")
     first = load_serious_reader(path).version
     other = tmp_path / "other.yml"

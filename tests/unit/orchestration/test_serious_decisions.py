@@ -114,7 +114,7 @@ def test_decision_that_cannot_hold_is_refused_and_says_what_to_do(said: Settings
         with pytest.raises(psycopg.errors.RaiseException, match="the entry is closed: insert the decision"):
             decide(said, entry, decision, "again")
     decide(said, entry, "reopen", "not done")
-    with pytest.raises(psycopg.errors.RaiseException, match="to reopen an entry say why|the entry is open"):
+    with pytest.raises(psycopg.errors.RaiseException, match="to reopen an entry say why"):
         decide(said, entry, "reopen")
     assert run(said, "select decision from analysis.serious_decision order by decision_id") == [
         ("close",),

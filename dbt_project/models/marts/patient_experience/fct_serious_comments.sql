@@ -4,6 +4,10 @@ with versions as (
     select * from {{ ref('int_model_versions_selected') }}
 ),
 
+kept_responses as (
+    select * from {{ ref('int_responses_kept') }}
+),
+
 decisions as (
     select
         entry_id,
@@ -16,7 +20,7 @@ decisions as (
 ),
 
 raised as (
-    -- By the detector in force or by an answer; what another detector raised stays once people have decided on it.
+    -- By the detector in force or by an answer; what another raised stays once people have decided on it.
     select
         entries.*,
         coalesce(
@@ -30,8 +34,8 @@ placed as (
     select
         raised.*,
         row_number() over (
-            partition by entry_id
-            order by is_still_raised desc, detector_version desc
+            partition by raised.entry_id
+            order by raised.is_still_raised desc, raised.detector_version desc
         ) as place
     from raised
 )
@@ -56,6 +60,6 @@ select
     decisions.decided_at as status_at,
     decisions.decision_reason as status_note
 from placed
-inner join {{ ref('int_responses_kept') }} as kept_responses on placed.response_id = kept_responses.response_id
+inner join kept_responses on placed.response_id = kept_responses.response_id
 left join decisions on placed.entry_id = decisions.entry_id and decisions.place = 1
 where placed.place = 1 and (placed.is_still_raised or decisions.entry_id is not null)
