@@ -2,7 +2,8 @@
 # analyse_comments
 
 **What it does.** Reads each distinct redacted text once: language, embedding (sentence-transformers) of the text and of
-its parts, sentiment in five levels, kind of answer, topics of the fixed taxonomy and of declared ones. Results go to
+its parts, sentiment in five levels, kind of answer, topics of the fixed taxonomy and of declared ones, and what is
+serious (self-harm, harm, safeguarding, discrimination) for the worklist of people. Results go to
 `analysis.*`, each stamped with the version of its model. A text in a language that the encoder does not know is counted
 and left unread, never guessed. Vectors and readings of texts that were withdrawn or edited away are deleted.
 
@@ -49,6 +50,11 @@ def analyse_comments() -> None:
         with recorded_task() as (settings, _, counts):
             analysis.score_comments(settings, counts, analysis.Partition(*partition))
 
+    @task(pool=LANGUAGE_POOL)
+    def read_serious_comments(partition: list[str | None]) -> None:
+        with recorded_task() as (settings, _, counts):
+            analysis.read_serious_comments(settings, counts, analysis.Partition(*partition))
+
     # One event for all partitions: themes of a part of the texts would depend on the moment.
     @task(outlets=[ANALYSIS_SENTIMENT])
     def announce_readings() -> None:
@@ -58,7 +64,8 @@ def analyse_comments() -> None:
     partitions = detect_languages()
     embedded = embed_comments.expand(partition=partitions)
     scored = score_comments.expand(partition=partitions)
-    embedded >> scored >> announce_readings()
+    found = read_serious_comments.expand(partition=partitions)
+    embedded >> [scored, found] >> announce_readings()
 
 
 analyse_comments()

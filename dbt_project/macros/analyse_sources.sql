@@ -1,7 +1,8 @@
 {#- Renews PostgreSQL's statistics of every source table, in one statement. -#}
 {% macro analyse_sources() -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
-        analyze {% for source in graph.sources.values() -%}
+        {#- A view has no statistics of its own. -#}
+        analyze {% for source in graph.sources.values() if not source.config.meta.get('is_view') -%}
             {{ source.relation_name }}{{ ', ' if not loop.last }}
         {%- endfor -%}
     {%- endif -%}

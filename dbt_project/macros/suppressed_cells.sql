@@ -44,7 +44,7 @@ with cells as (
 parts as (
     select
         *,
-        tree_key || ' ' || organisation_slug || ' ' || part_kind as parent_key,
+        concat_ws(' ', tree_key, organisation_slug, part_kind) as parent_key,
         part_slug as sibling_name,
         is_below_minimum or is_hidden_elsewhere as must_hide
     from cells
@@ -56,7 +56,7 @@ parts as (
 organisations as (
     select
         cells.*,
-        cells.tree_key as parent_key,
+        cells.tree_key::text as parent_key,
         cells.organisation_slug as sibling_name,
         cells.is_below_minimum or cells.is_hidden_elsewhere or coalesce(children.parent_must_hide, false)
             as must_hide

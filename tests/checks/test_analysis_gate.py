@@ -18,6 +18,8 @@ VERSIONS = {
     "sentiment_model_version": "sentiment+1",
     "topic_model_version": "topics+1",
     "supported_languages": ["en"],
+    "serious_detector_version": "serious+1",
+    "serious_languages": ["en", "sv"],
 }
 TEXT_COUNT = 200
 
@@ -64,6 +66,11 @@ from generate_series(1, {TEXT_COUNT}) as number;
 insert into analysis.topic_mention
 select text_sha256, question_intent, topic_model_version, 'staff', 0.7 from analysis.topic_reading
 where topic_count = 1;
+insert into analysis.serious_reading (text_sha256, detector_version, reading_basis, category_count)
+select 't' || number, 'serious+1', 'phrases_and_nearness', case when mod(number, 20) = 0 then 1 else 0 end
+from generate_series(1, {TEXT_COUNT}) as number;
+insert into analysis.serious_mention
+select text_sha256, detector_version, 'harm', 'nearness' from analysis.serious_reading where category_count = 1;
 insert into analysis.theme select 'theme_' || number, 'A theme' from generate_series(1, 4) as number;
 insert into analysis.theme_set
 values ('set', '1', 'encoder+1', 's', 10, 3, 0.3, '{{}}', null, true, now());
@@ -114,7 +121,8 @@ DEFECTIVE_TEXTS = {
         "update analysis.text_language set language_basis = 'undetermined' where text_sha256 = 't10'",
         1,
     ),
-    "FB-ANA-013": ("update analysis.text_language set language_code = 'fi' where text_sha256 = 't11'", 1),
+    # With those of FB-ANA-073 and FB-ANA-074.
+    "FB-ANA-013": ("update analysis.text_language set language_code = 'fi' where text_sha256 = 't11'", 3),
     "FB-ANA-014": ("update analysis.text_language set language_confidence = 87 where text_sha256 = 't12'", 1),
     "FB-ANA-020": ("delete from analysis.embedding where text_sha256 = 't13'", 1),
     "FB-ANA-021": ("update analysis.embedding set embedding = '[1,0,0]' where text_sha256 = 't14'", 1),
@@ -146,6 +154,19 @@ DEFECTIVE_TEXTS = {
         "update analysis.theme_assignment set subtheme_slug = 'subtheme_2' where text_sha256 = 't29'",
         1,
     ),
+    "FB-ANA-070": ("delete from analysis.serious_reading where text_sha256 = 't45'", 1),
+    "FB-ANA-071": ("delete from analysis.serious_mention where text_sha256 = 't60'", 1),
+    # With FB-ANA-013's.
+    "FB-ANA-073": ("update analysis.text_language set language_code = 'fi' where text_sha256 = 't46'", 2),
+    "FB-ANA-074": (
+        "update analysis.text_language set language_code = 'sv' where text_sha256 = 't47';"
+        "update analysis.serious_reading set reading_basis = 'phrases' where text_sha256 = 't47'",
+        1,
+    ),
+    "FB-ANA-075": (
+        "update analysis.serious_reading set reading_basis = 'phrases' where text_sha256 = 't48'",
+        1,
+    ),
     "FB-ANA-060": (
         "delete from analysis.theme_mention where text_sha256 = 't33' and theme_slug = 'theme_1'",
         1,
@@ -169,6 +190,7 @@ DEFECTIVE_ANALYSES = (
         "FB-ANA-032": "alter table analysis.sentiment drop constraint sentiment_sentiment_score_check;"
         "update analysis.sentiment set sentiment_score = 5 where text_sha256 = 't130'",
         "FB-ANA-043": "update analysis.topic_reading set topic_count = 0; delete from analysis.topic_mention",
+        "FB-ANA-072": "update analysis.serious_reading set category_count = 1",
         "FB-ANA-055": "update analysis.theme_drift set assigned_count = 1",
         "FB-ANA-056": "update analysis.theme_drift set is_refit_proposed = true",
         "FB-ANA-052": "update analysis.theme_assignment set theme_slug = null where text_sha256 > 't13'",
@@ -237,7 +259,7 @@ def test_no_identifier_or_comment_reaches_the_results(defective_outcomes, shared
 
 def test_theme_checks_are_left_out_until_a_set_is_given(shared_warehouse, clean_outcomes):
     outcomes = _run(shared_warehouse, theme_set_id=None)
-    assert not {check_id for check_id in outcomes if check_id >= "FB-ANA-050"}
+    assert not {check_id for check_id in outcomes if "FB-ANA-050" <= check_id < "FB-ANA-070"}
 
 
 def test_warehouse_without_comments_passes_the_gate(warehouse):

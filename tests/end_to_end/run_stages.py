@@ -46,6 +46,11 @@ def run_stages(settings: Settings, run_id: str, window=None, must_publish: bool 
     in_downstream("analyse_comments", "embed_comments", lambda _, c: analysis.embed_comments(settings, c))
     in_downstream("analyse_comments", "score_comments", lambda _, c: analysis.score_comments(settings, c))
     in_downstream(
+        "analyse_comments",
+        "read_serious_comments",
+        lambda _, c: analysis.read_serious_comments(settings, c),
+    )
+    in_downstream(
         "analyse_comments", "announce_readings", lambda _, c: analysis.announce_readings(settings, c)
     )
     in_downstream("discover_themes", "fit_themes", lambda r, c: themes.fit_themes(settings, r, c))

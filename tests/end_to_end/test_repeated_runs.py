@@ -26,6 +26,7 @@ STAGES = (
     "detect_languages",
     "embed_comments",
     "score_comments",
+    "read_serious_comments",
     "fit_themes",
     "assign_themes",
     "check_analysis",

@@ -154,6 +154,7 @@ scored as (
         case when analysis_state = 'analysed' then sentiment_score end as sentiment_score,
         case when analysis_state = 'analysed' then sentiment_confidence end as sentiment_confidence,
         case when analysis_state = 'analysed' then comment_reading end as comment_reading,
+        rating_class,
         -- Of an open question alone: a person may rate well and say what to improve.
         case
             when analysis_state = 'analysed'

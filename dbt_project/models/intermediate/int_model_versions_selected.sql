@@ -20,6 +20,13 @@ newest_topic_reading as (
     limit 1
 ),
 
+newest_serious_reading as (
+    select detector_version
+    from {{ ref('stg_analysis__serious_readings') }}
+    order by read_at desc, detector_version desc
+    limit 1
+),
+
 current_theme_set as (
     select theme_set_id
     from {{ ref('stg_analysis__theme_sets') }}
@@ -40,6 +47,10 @@ selected as (
             {{ text_literal(var('topic_model_version')) }},
             (select newest_topic_reading.topic_model_version from newest_topic_reading)
         ) as topic_model_version,
+        coalesce(
+            {{ text_literal(var('serious_detector_version')) }},
+            (select newest_serious_reading.detector_version from newest_serious_reading)
+        ) as serious_detector_version,
         (select current_theme_set.theme_set_id from current_theme_set) as theme_set_id
 )
 
@@ -47,5 +58,6 @@ select
     encoder_version,
     sentiment_model_version,
     topic_model_version,
+    serious_detector_version,
     theme_set_id
 from selected

@@ -5,7 +5,7 @@ with shown_cells as (
     select
         counted.period_first_on as month_start_on,
         counted.organisation_slug,
-        counted.observation_count as comment_count
+        counted.observation_count::bigint as comment_count
     from {{ ref('int_score_cells_counted') }} as counted
     inner join {{ ref('int_month_cells_suppressed') }} as flags
         on

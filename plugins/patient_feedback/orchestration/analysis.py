@@ -22,6 +22,7 @@ from patient_feedback.orchestration.analysis_rows import (
     upsert,
     write_segment_sentiments,
     write_sentiments,
+    write_serious,
     write_topics,
     write_vectors,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from patient_feedback.language.encoder import Encoder
     from patient_feedback.language.readers import SentimentReader, TopicReader
+    from patient_feedback.language.serious import SeriousCategory
 
 CHUNK_SIZE = 2_048
 """Texts per transaction: a killed run loses at most one chunk of work."""
@@ -49,6 +51,7 @@ TABLES_BY_TEXT = (
     "theme_assignment",
     "embedding",
     "text_language",
+    "serious_reading",
 )
 """Of the schema `analysis`: each has rows for texts, which go when the text does."""
 
@@ -64,6 +67,10 @@ class AnalysisVersions:
     languages: tuple[str, ...]
     taxonomies: tuple[str, ...] = ()
     """Versions of the readers of declared taxonomies."""
+    serious: str = ""
+    """Version of the detector of serious comments."""
+    serious_languages: tuple[str, ...] = ()
+    """Languages that its patterns are written in."""
 
     @property
     def topic_models(self) -> list[str]:
@@ -97,8 +104,11 @@ def versions_in_force(settings: Settings) -> AnalysisVersions:
     from patient_feedback.language.detection import DETECTOR_VERSION
     from patient_feedback.language.encoder import encoder_languages, encoder_version
     from patient_feedback.language.readers import sentiment_reader_version, topic_reader_version
+    from patient_feedback.language.serious import load_serious_reader
+    from patient_feedback.language.serious_nearness import nearness_version
     from patient_feedback.language.taxonomy import load_taxonomies
 
+    serious = load_serious_reader()
     encoder = encoder_version(settings.encoder_name)
     return AnalysisVersions(
         encoder=encoder,
@@ -109,6 +119,8 @@ def versions_in_force(settings: Settings) -> AnalysisVersions:
         taxonomies=tuple(
             taxonomy.reader_version(encoder) for taxonomy in load_taxonomies(settings.taxonomies_dir)
         ),
+        serious=f"{serious.version}+{nearness_version(encoder)}",
+        serious_languages=serious.languages,
     )
 
 
@@ -314,6 +326,60 @@ def score_comments(settings: Settings, counts: TaskCounts, partition: Partition 
     )
 
 
+def read_serious_comments(settings: Settings, counts: TaskCounts, partition: Partition = WHOLE) -> None:
+    """Read every text of the partition that the detector in force has not read for what is serious.
+
+    By patterns in their languages, by nearness where the text has a vector; texts in other languages are counted
+    as not read. Nothing of a text is kept but its hash, the categories, and which patterns were found.
+    """
+    import numpy as np
+
+    from patient_feedback.language.encoder import load_encoder
+    from patient_feedback.language.serious import load_serious_reader
+    from patient_feedback.language.serious_nearness import SeriousNearness
+
+    versions = versions_in_force(settings)
+    reader = load_serious_reader()
+    nearness: SeriousNearness | None = None
+
+    def read(connection: psycopg.Connection, rows: Sequence[tuple[str, str, str | None, HalfVector]]) -> None:
+        nonlocal nearness
+        found = [reader.read(text, language) or [] for _, text, language, _ in rows]
+        with_vector = [place for place, row in enumerate(rows) if row[3] is not None]
+        near: list[SeriousCategory | None] = [None] * len(rows)
+        if with_vector:
+            if nearness is None:
+                nearness = SeriousNearness.fit(load_encoder(settings.encoder_name, settings.worker_threads))
+            embedded = [(rows[place][0], "", rows[place][1], rows[place][3]) for place in with_vector]
+            segments = segments_of(connection, versions.encoder, embedded)
+            vectors = np.array([vector.to_numpy() for *_, vector in embedded], dtype=np.float32)
+            for place, category in zip(
+                with_vector, nearness.near(vectors, segments.vectors, segments.owners), strict=True
+            ):
+                near[place] = category
+        write_serious(connection, versions.serious, rows, found, near)
+
+    counts.row_count = _in_chunks(
+        settings,
+        "read_serious_comments",
+        "texts_to_read_for_seriousness",
+        {
+            "detector": versions.serious,
+            "languages": list(versions.serious_languages),
+            "encoder": versions.encoder,
+        },
+        partition,
+        read,
+    )
+    with connect(settings, "read_serious_comments") as connection:
+        row = connection.execute(
+            named_statements(STATEMENTS)["count_not_read_for_seriousness"],
+            {"detector": versions.serious, "after": partition.start, "until": partition.end},
+        ).fetchone()
+    assert row is not None
+    counts.counts["not_read_count"] = int(row[0])
+
+
 def announce_readings(settings: Settings, counts: TaskCounts) -> None:
     """Count the readings of the models in force, once every partition is done."""
     versions = versions_in_force(settings)
@@ -341,6 +407,8 @@ def check_analysis(settings: Settings, task_run: TaskRun, counts: TaskCounts) ->
         "sentiment_model_version": versions.sentiment,
         "topic_model_version": versions.topics,
         "supported_languages": list(versions.languages),
+        "serious_detector_version": versions.serious,
+        "serious_languages": list(versions.serious_languages),
     }
     if theme_set:
         parameters["theme_set_id"] = theme_set[0]

@@ -191,3 +191,46 @@ delete from analysis.segment_sentiment
 where
     sentiment_model_version = %(sentiment)s
     and (text_sha256, question_intent) in (select * from unnest(%(hashes)s::text[], %(intents)s::text[]))
+
+-- name: texts_to_read_for_seriousness
+-- Undetermined languages too: a cry for help is often too short to tell. Read again once a text has its vector.
+with said as (
+    select text_sha256, min(comment_text) as comment_text
+    from feedback.comment
+    where
+        comment_state = 'text'
+        and text_sha256 >= %(after)s
+        and (%(until)s::text is null or text_sha256 < %(until)s)
+    group by text_sha256
+)
+
+select said.text_sha256, said.comment_text, text_language.language_code, embedding.embedding
+from said
+inner join analysis.text_language using (text_sha256)
+left join analysis.embedding
+    on said.text_sha256 = embedding.text_sha256 and embedding.encoder_version = %(encoder)s
+left join analysis.serious_reading as reading
+    on said.text_sha256 = reading.text_sha256 and reading.detector_version = %(detector)s
+where
+    (text_language.language_code is null or text_language.language_code = any(%(languages)s))
+    and (
+        reading.text_sha256 is null
+        or (reading.reading_basis = 'phrases' and embedding.text_sha256 is not null)
+    )
+order by said.text_sha256
+limit %(chunk_size)s
+
+-- name: drop_serious_readings
+delete from analysis.serious_reading
+where detector_version = %(detector)s and text_sha256 = any(%(hashes)s)
+
+-- name: count_not_read_for_seriousness
+select count(distinct comment.text_sha256)
+from feedback.comment
+left join analysis.serious_reading as reading
+    on comment.text_sha256 = reading.text_sha256 and reading.detector_version = %(detector)s
+where
+    comment.comment_state = 'text'
+    and comment.text_sha256 >= %(after)s
+    and (%(until)s::text is null or comment.text_sha256 < %(until)s)
+    and reading.text_sha256 is null

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from pgvector import HalfVector
 
     from patient_feedback.language.sentiment import SentimentReading
+    from patient_feedback.language.serious import SeriousCategory, SeriousMention
     from patient_feedback.language.topics import TopicMention
 
 STATEMENTS = Path(__file__).with_name("analysis.sql")
 SEGMENTATION_VERSION = f"segments-{SEGMENTS_VERSION}"
+NEARNESS = "nearness"
+"""Basis of a mention that no pattern found, or not alone."""
 READING_RULES = f"{SEGMENTATION_VERSION}+answers-{READING_RULES_VERSION}"
 
 
@@ -200,6 +203,56 @@ def write_topics(
             (*key, topic_model_version, mention.topic_slug, mention.confidence)
             for key, found in zip(keys, mentions, strict=True)
             for mention in found
+        ),
+    )
+
+
+def write_serious(
+    connection: psycopg.Connection,
+    detector_version: str,
+    rows: Sequence[tuple[str, str, str | None, HalfVector]],
+    found: Sequence[Sequence[SeriousMention]],
+    near: Sequence[SeriousCategory | None],
+) -> None:
+    """Write what is serious in each text, in place of what an earlier reading of this detector found.
+
+    `rows` are hash, text, language and vector (None where there is none); `near` the category by nearness.
+    """
+    kept: list[dict[str, str]] = []
+    for mentions, category in zip(found, near, strict=True):
+        own = {str(mention.category): mention.basis for mention in mentions}
+        if category is not None:
+            own[str(category)] = ",".join(filter(None, (own.get(str(category)), NEARNESS)))
+        kept.append(own)
+    connection.execute(
+        named_statements(STATEMENTS)["drop_serious_readings"],
+        {"detector": detector_version, "hashes": [sha256 for sha256, *_ in rows]},
+    )
+    upsert(
+        connection,
+        "analysis.serious_reading",
+        ("text_sha256", "detector_version", "language_code", "reading_basis", "category_count"),
+        ("text_sha256", "detector_version"),
+        (
+            (
+                sha256,
+                detector_version,
+                language,
+                "phrases" if vector is None else "phrases_and_nearness",
+                len(own),
+            )
+            for (sha256, _, language, vector), own in zip(rows, kept, strict=True)
+        ),
+    )
+    upsert(
+        connection,
+        "analysis.serious_mention",
+        ("text_sha256", "detector_version", "category", "basis"),
+        ("text_sha256", "detector_version", "category"),
+        (
+            (sha256, detector_version, category, basis)
+            for (sha256, *_), own in zip(rows, kept, strict=True)
+            for category, basis in own.items()
         ),
     )
 

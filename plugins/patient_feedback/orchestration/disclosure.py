@@ -23,8 +23,6 @@ from patient_feedback.privacy.disclosure.published import Equation, PublishedRow
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
-DEFAULT_MINIMUM = 5
-
 
 def attack_marts(
     settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, counts: TaskCounts
@@ -36,7 +34,7 @@ def attack_marts(
     """
     slot = str(candidate["slot"])
     with connect(settings, "attack_marts") as connection:
-        tables = read_published(connection, slot, _minimums(connection, slot))
+        tables = read_published(connection, slot)
         numbers = read_truth(connection, slot)
         earlier, publication_id = _earlier_edition(connection, slot, tables)
     filled_up(numbers, tables.rows, tables.families)
@@ -55,20 +53,6 @@ def attack_marts(
         undecided_cell_count=len(found.undecided_cells),
     )
     return candidate
-
-
-def _minimums(connection: psycopg.Connection, slot: str) -> dict[str, int]:
-    """Return the fewest responses that a cell of each report may rest on, from dim_measures."""
-    query = sql.SQL("select measure_slug, coalesce(min_responses, {}) from {}.dim_measures").format(
-        sql.Literal(DEFAULT_MINIMUM), sql.Identifier(slot)
-    )
-    minimum_of = {str(measure): int(minimum) for measure, minimum in connection.execute(query).fetchall()}
-    return {
-        "rpt_fft_monthly": minimum_of.get("fft_positive_share", DEFAULT_MINIMUM),
-        "rpt_sentiment_by_service": minimum_of.get("positive_sentiment_share", DEFAULT_MINIMUM),
-        "rpt_theme_trends_monthly": minimum_of.get("theme_share", DEFAULT_MINIMUM),
-        "rpt_measures": DEFAULT_MINIMUM,
-    }
 
 
 def _equations(rows: Iterable[PublishedRow], numbers: Mapping[Quantity, float]) -> list[Equation]:
@@ -90,7 +74,7 @@ def _earlier_edition(
     if row is None:
         return None, None
     publication_id, published_slot, published_on = row
-    published = read_published(connection, published_slot, {})
+    published = read_published(connection, published_slot)
     rows = [
         row for row in published.rows if row.cell.family in tables.families and _is_comparable(row, tables)
     ]

@@ -49,6 +49,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
             "sentiment_model_version": versions.sentiment,
             "topic_model_version": versions.topics,
             "supported_languages": list(versions.languages),
+            "serious_detector_version": versions.serious,
         },
     )
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]

@@ -14,6 +14,7 @@ CHANGES_OF_FEEDBACK = (
     "set_aside_waived",
     "theme_set_fitted",
     "theme_decided",
+    "serious_decided",
 )
 
 
@@ -75,6 +76,21 @@ def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> 
                     where assigned_at > (select published_at from audit.publication where is_current)
                 )
                 or exists (
+                    select from analysis.serious_reading
+                    where read_at > (select published_at from audit.publication where is_current)
+                )
+                or exists (
+                    select
+                    from feedback.comment
+                    inner join analysis.text_language using (text_sha256)
+                    left join analysis.serious_reading as reading
+                        on comment.text_sha256 = reading.text_sha256 and reading.detector_version = %(serious)s
+                    where
+                        comment.comment_state = 'text'
+                        and coalesce(text_language.language_code = any(%(serious_languages)s), true)
+                        and reading.text_sha256 is null
+                )
+                or exists (
                     select
                     from feedback.comment
                     inner join analysis.text_language using (text_sha256)
@@ -111,6 +127,8 @@ def has_unpublished_feedback(settings: Settings, versions: AnalysisVersions) -> 
                 "reading_rules": READING_RULES,
                 "topics": versions.topic_models,
                 "languages": list(versions.languages),
+                "serious": versions.serious,
+                "serious_languages": list(versions.serious_languages),
             },
         ).fetchone()
     assert row is not None

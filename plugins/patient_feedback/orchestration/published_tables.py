@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from patient_feedback.privacy.disclosure.published import (
+    DENOMINATOR,
     RESPONSES,
     CellKey,
     Family,
@@ -26,94 +27,119 @@ COMPLETE_GROUPS = (THEME_GROUP,)
 OPEN_GROUPS = (THEME_GROUP,)
 """That a hidden group raised a theme not at all is recorded and reported; it stops no publication."""
 
-CELL_COLUMNS = """
-    'month' as period_kind, month_start_on as period_first_on,
-    (month_start_on + interval '1 month' - interval '1 day')::date as period_last_on,
-    organisation_slug, {service} as service_slug, 'all' as stratum_attribute, 'all' as stratum
-"""
-NUMBERS = (
-    "response_count, denominator_count, numerator_count, share, wilson_low, wilson_high, null::float as mean"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """How one published table is read.
 
-    query: rows of (quantity, role, family, the seven columns of a cell, is_suppressed, the seven numbers); `{slot}`
-    is the schema. role: favourable, unfavourable, share, net or mean. group: the numerators of one group add up to
-    at most the denominator, or to all of it where it is complete; of a score, one favourable and one
-    unfavourable do. truth: a query of the true counts, where `truth_table` stands in the slot.
+    query: rows of (quantity, role, family, minimum, the seven columns of a cell, is_suppressed, the seven numbers);
+    `{slot}` is the schema. role: favourable, neutral, unfavourable, share, net or mean. group: the numerators of one
+    group add up to at most the denominator, or to all of it where it is complete; of a score, one favourable and
+    one unfavourable do, and to all of it with the neutral one. truth: rows of (family, the cell, quantity, number).
     """
 
     name: str
     query: str
     group: str
-    truth: str | None = None
-    truth_table: str | None = None
+    truth: str
 
 
-def _monthly(report: str, quantity: str, family: str, service: str = "service_slug") -> str:
-    return (
-        f"select {quantity}, 'share', {family}, {CELL_COLUMNS.format(service=service)}, "
-        f"cell_state = 'suppressed', {NUMBERS} from {{slot}}.{report}"
-    )
-
-
-def _true_counts(table: str, family: str, counts: str) -> str:
-    """Return a query of (family, cell, quantity, number) from a table of counted cells."""
-    return (
-        f"select {family}, {CELL_COLUMNS.format(service='service_slug')}, quantity, number from {{slot}}.{table} "
-        f"cross join lateral (values {counts}) as counts (quantity, number)"
-    )
-
-
-_SENTIMENT = "measure_slug || '@' || coalesce(sentiment_model_version, '')"
-_THEME = "'theme:' || coalesce(theme_slug, '') || '@' || coalesce(theme_set_id, '')"
-_VERSIONS = "(select {column} from {{slot}}.int_model_versions_selected)"
+# A reading by another model is another number: its version is part of its name.
+_MEASURE = """
+    measures.measure_slug || case
+        when measures.score_slug = 'comment_sentiment'
+            then '@' || coalesce((select sentiment_model_version from {slot}.int_model_versions_selected), '')
+        else ''
+    end
+"""
+_THEME = """
+    'theme:' || coalesce(theme_slug, '') || '@'
+    || coalesce((select theme_set_id from {slot}.int_model_versions_selected), '')
+"""
+_LAST_OF_MONTH = "(month_start_on + interval '1 month' - interval '1 day')::date"
 
 REPORTS = (
+    # rpt_fft_monthly and rpt_sentiment_by_service are rows of it. The value of a composite is no share of its counts.
     Report(
-        "rpt_fft_monthly",
-        _monthly("rpt_fft_monthly", "measure_slug", "'fft'"),
-        group="fft",
-        truth_table="int_fft_cells_counted",
-        truth=_true_counts(
-            "int_fft_cells_counted",
-            "'fft'",
-            "('responses', response_count), ('fft_positive_share', positive_count), "
-            "('fft_negative_share', negative_count)",
-        ),
-    ),
-    Report(
-        "rpt_sentiment_by_service",
-        _monthly("rpt_sentiment_by_service", _SENTIMENT, "'comments'"),
-        group="sentiment",
-        truth_table="int_comment_cells_counted",
-        truth=_true_counts(
-            "int_comment_cells_counted",
-            "'comments'",
-            "('responses', response_count), ('denominator', comment_count), "
-            f"('positive_sentiment_share@' || coalesce({_VERSIONS.format(column='sentiment_model_version')}, ''), "
-            "positive_count), "
-            f"('negative_sentiment_share@' || coalesce({_VERSIONS.format(column='sentiment_model_version')}, ''), "
-            "negative_count)",
-        ),
+        "rpt_measures",
+        f"""
+            select
+                {_MEASURE},
+                case measures.statistic
+                    when 'mean' then 'mean' when 'net_share' then 'net'
+                    else replace(measures.statistic, '_share', '')
+                end,
+                measures.score_slug || ' ' || measures.measure_version,
+                measures.min_responses,
+                period_kind, period_first_on, period_last_on, organisation_slug, service_slug, stratum_attribute,
+                stratum, cell_state = 'suppressed', response_count, denominator_count, numerator_count,
+                case when not is_composite and measures.statistic <> 'mean' then measure_value end,
+                case when is_proportion then interval_low end,
+                case when is_proportion then interval_high end,
+                case when not is_composite and measures.statistic = 'mean' then measure_value end
+            from {{slot}}.rpt_measures as published
+            inner join {{slot}}.dim_measures as measures using (measure_slug, measure_version)
+            cross join lateral (
+                select exists(select 1 from {{slot}}.composites where composite_slug = measures.score_slug) as is_composite
+            ) as composites
+            cross join lateral (
+                select not is_composite and measures.statistic not in ('mean', 'net_share') as is_proportion
+            ) as proportions
+        """,
+        group=SCORE_GROUP,
+        truth=f"""
+            with cells as (
+                select
+                    counted.score_slug || ' ' || counted.score_version as family,
+                    counted.*,
+                    case when period_kind = 'month' then (period_first_on + interval '1 month' - interval '1 day')::date
+                    else (period_first_on + interval '1 year' - interval '1 day')::date end as period_last_on,
+                    case when part_kind = 'service' then part_slug else 'all' end as service_slug,
+                    case when part_kind = 'service' then 'all' else part_kind end as stratum_attribute,
+                    case when part_kind = 'service' then 'all' else part_slug end as stratum
+                from {{slot}}.int_score_cells_counted as counted
+                where score_slug not in (select composite_slug from {{slot}}.composites)
+            )
+            select
+                family, period_kind, period_first_on, period_last_on, organisation_slug, service_slug,
+                stratum_attribute, stratum, quantity, number
+            from cells
+            cross join lateral (
+                select '{RESPONSES}' as quantity, cells.response_count as number
+                union all
+                select '{DENOMINATOR}', cells.observation_count
+                union all
+                select
+                    {_MEASURE},
+                    case measures.statistic
+                        when 'favourable_share' then cells.favourable_sum
+                        when 'unfavourable_share' then cells.unfavourable_sum
+                        else cells.observation_count - cells.favourable_sum - cells.unfavourable_sum
+                    end
+                from {{slot}}.dim_measures as measures
+                where
+                    measures.score_slug = cells.score_slug
+                    and measures.measure_version = cells.score_version
+                    and measures.statistic in ('favourable_share', 'neutral_share', 'unfavourable_share')
+            ) as counts
+        """,
     ),
     Report(
         "rpt_theme_trends_monthly",
-        _monthly("rpt_theme_trends_monthly", _THEME, "'comments'", service="'all'"),
+        f"""
+            select
+                {_THEME}, 'share', 'comment_sentiment 1', measures.min_responses, 'month', month_start_on,
+                {_LAST_OF_MONTH}, organisation_slug, 'all', 'all', 'all', cell_state = 'suppressed', response_count,
+                denominator_count, numerator_count, share, wilson_low, wilson_high, null::float
+            from {{slot}}.rpt_theme_trends_monthly
+            inner join {{slot}}.dim_measures as measures using (measure_slug)
+        """,
         group=THEME_GROUP,
-        truth_table="int_comments_scored",
         truth=f"""
             select
-                'comments', 'month', month_start_on,
-                (month_start_on + interval '1 month' - interval '1 day')::date,
+                'comment_sentiment 1', 'month', month_start_on, {_LAST_OF_MONTH},
                 case when grouping(organisation_slug) = 1 then 'all' else organisation_slug end,
-                'all', 'all', 'all',
-                'theme:' || coalesce(theme_slug, '') || '@'
-                || coalesce({_VERSIONS.format(column="theme_set_id")}, ''),
-                count(*)
+                'all', 'all', 'all', {_THEME}, count(*)
             from (
                 select month_start_on, theme_slug, coalesce(organisation_slug, 'not_stated') as organisation_slug
                 from {{slot}}.int_comments_scored
@@ -123,27 +149,6 @@ REPORTS = (
                 (month_start_on, organisation_slug, theme_slug), (month_start_on, theme_slug)
             )
         """,
-    ),
-    Report(
-        "rpt_measures",
-        """
-            select
-                rpt_measures.measure_slug,
-                case dim_measures.statistic
-                    when 'mean' then 'mean' when 'net_share' then 'net' when 'favourable_share' then 'favourable'
-                    when 'unfavourable_share' then 'unfavourable' else 'share'
-                end,
-                coalesce(dim_measures.score_slug, rpt_measures.measure_slug),
-                period_kind, period_first_on, period_last_on, organisation_slug, service_slug, stratum_attribute,
-                stratum, cell_state = 'suppressed', response_count, denominator_count, numerator_count,
-                case when dim_measures.statistic <> 'mean' then value end,
-                case when dim_measures.statistic not in ('mean', 'net_share') then interval_low end,
-                case when dim_measures.statistic not in ('mean', 'net_share') then interval_high end,
-                case when dim_measures.statistic = 'mean' then value end
-            from {slot}.rpt_measures
-            inner join {slot}.dim_measures on rpt_measures.measure_slug = dim_measures.measure_slug
-        """,
-        group=SCORE_GROUP,
     ),
 )
 
@@ -158,8 +163,8 @@ class PublishedTables:
     """Which reports show a family."""
 
 
-def read_published(connection: psycopg.Connection, slot: str, minimums: dict[str, int]) -> PublishedTables:
-    """Return every report that stands in the slot; `minimums` gives the fewest responses per report."""
+def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables:
+    """Return every report that stands in the slot."""
     tables = PublishedTables()
     roles: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     minimum_of: dict[str, int] = defaultdict(int)
@@ -168,18 +173,18 @@ def read_published(connection: psycopg.Connection, slot: str, minimums: dict[str
             continue
         with connection.cursor() as cursor:
             read = [
-                (role, _published_row(quantity, role, family, rest))
-                for quantity, role, family, *rest in cursor.execute(_in_slot(report.query, slot))
+                (role, minimum, _published_row(quantity, role, family, rest))
+                for quantity, role, family, minimum, *rest in cursor.execute(_in_slot(report.query, slot))
             ]
-        apart = _families_of_several_denominators(row for _, row in read)
-        for role, row in read:
+        apart = _families_of_several_denominators(row for _, _, row in read)
+        for role, minimum, row in read:
             family = row.cell.family
             if family in apart:
                 family = f"{family}/{row.measure}"
                 row = row._replace(cell=row.cell._replace(family=family))
             tables.rows.append(row)
             roles[family][report.group][row.measure] = role
-            minimum_of[family] = max(minimum_of[family], minimums.get(report.name, 0))
+            minimum_of[family] = max(minimum_of[family], minimum)
             tables.reports_of[family].add(report.name)
     own_denominator = {
         row.cell.family for row in tables.rows if None not in row[3:5] and row.responses != row.denominator
@@ -193,12 +198,6 @@ def read_truth(connection: psycopg.Connection, slot: str) -> dict[Quantity, floa
     """Return the counts behind the reports of the slot, as far as tables of counted cells hold them."""
     numbers: dict[Quantity, float] = {}
     for report in REPORTS:
-        if (
-            report.truth is None
-            or report.truth_table is None
-            or not _has_table(connection, slot, report.truth_table)
-        ):
-            continue
         with connection.cursor() as cursor:
             for row in cursor.execute(_in_slot(report.truth, slot)):
                 numbers[Quantity(_cell(row[0], row[1:8]), row[8])] = float(row[9])
@@ -244,7 +243,7 @@ def _family(slug: str, minimum: int, groups: dict[str, dict[str, str]], has_own_
     for group, measures in groups.items():
         numerators = tuple(sorted(name for name, role in measures.items() if role not in ("net", "mean")))
         roles = sorted(measures[name] for name in numerators)
-        if group in COMPLETE_GROUPS:
+        if group in COMPLETE_GROUPS or roles == ["favourable", "neutral", "unfavourable"]:
             complete.append(numerators)
         elif group != SCORE_GROUP or roles == ["favourable", "unfavourable"]:
             exclusive.append(numerators)

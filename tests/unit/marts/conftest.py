@@ -23,6 +23,7 @@ MODEL_VERSIONS = {
     "encoder_version": "encoder-2",
     "sentiment_model_version": "sentiment-2",
     "topic_model_version": "topics-2",
+    "serious_detector_version": "serious-2",
     "supported_languages": ["en"],
 }
 _copy_numbers = itertools.count(1)

@@ -116,6 +116,47 @@ select
 from seeded
 cross join (values ('a'), ('b')) as questions (question);
 
+-- Some are answers to an open question: two that are at odds with their rating in each of 35 responses, and others.
+update feedback.comment set question_intent = 'open'
+where question_slug = 'improve' and mod(record_number, 35) in (10, 16, 28);
+
+-- Item 9 of the PHQ-9: above 0, 0, missing, and of a withdrawn response.
+insert into feedback.answer (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state, delivery_id,
+    record_number
+) values
+('r00011', 'phq_9', '1', 'item_9', 1, '1', 'answered', 'd1', 11),
+('r00012', 'phq_9', '1', 'item_9', 0, '0', 'answered', 'd1', 12),
+('r00013', 'phq_9', '1', 'item_9', null, null, 'missing', 'd1', 13),
+('r00014', 'phq_9', '1', 'item_8', 3, '3', 'answered', 'd1', 14),
+('r00097', 'phq_9', '1', 'item_9', 3, '3', 'answered', 'd1', 97);
+
+-- What is serious, by the detector in force (2) and the one before: t21 and t97 (of a withdrawn response too) are read so by
+-- both, t22 by the new one alone, t23 and t24 by the old one alone; a person took t21 and t23 on.
+insert into analysis.serious_reading (text_sha256, detector_version, language_code, reading_basis, category_count)
+select 't' || number, 'serious-' || version, 'en', 'phrases_and_nearness', 0
+from generate_series(0, 389) as numbers (number)
+cross join generate_series(1, 2) as versions (version);
+insert into analysis.serious_mention (text_sha256, detector_version, category, basis) values
+('t21', 'serious-1', 'harm', 'wrong_medicine'),
+('t21', 'serious-2', 'harm', 'wrong_medicine,nearness'),
+('t21', 'serious-2', 'discrimination', 'nearness'),
+('t22', 'serious-2', 'self_harm', 'suicide'),
+('t23', 'serious-1', 'safeguarding', 'nearness'),
+('t24', 'serious-1', 'safeguarding', 'nearness'),
+('t97', 'serious-1', 'harm', 'death'),
+('t97', 'serious-2', 'harm', 'death');
+alter table analysis.serious_decision disable trigger user;
+insert into analysis.serious_decision (entry_id, decision, decided_by, decision_reason)
+select entry_id, 'acknowledge', 'Ada Analyst', null
+from analysis.serious_entry
+where comment_id in ('c00021a', 'c00023b') and detector_version = 'serious-1';
+insert into analysis.serious_decision (entry_id, decision, decided_by, decision_reason)
+select entry_id, 'close', 'Bo Matron', 'ward told, dose corrected'
+from analysis.serious_entry
+where comment_id = 'c00021a' and detector_version = 'serious-1';
+alter table analysis.serious_decision enable trigger user;
+
 -- Of 400 texts: 390-394 Swedish, 395-397 of no known language, 398 and 399 not read yet.
 insert into analysis.text_language (text_sha256, language_code, language_confidence, language_basis, detector_version)
 select
@@ -144,7 +185,7 @@ select
     -1 + ((number + version) % 5) * 0.5,
     0.8
 from generate_series(0, 389) as numbers (number)
-cross join (values ('what_was_good'), ('what_to_improve')) as intents (intent)
+cross join (values ('what_was_good'), ('what_to_improve'), ('open')) as intents (intent)
 cross join generate_series(1, 2) as versions (version);
 
 insert into analysis.theme (theme_slug, theme_label, theme_status, merged_into_slug) values
@@ -239,7 +280,7 @@ select
     case segment_index when 0 then 1 else -0.5 end,
     0.7
 from analysis.text_segment
-cross join (values ('what_was_good'), ('what_to_improve')) as intents (intent);
+cross join (values ('what_was_good'), ('what_to_improve'), ('open')) as intents (intent);
 
 insert into analysis.theme_mention (text_sha256, theme_set_id, theme_slug, theme_confidence, segment_indexes)
 select

@@ -33,22 +33,24 @@ def test_built_marts_give_no_suppressed_number_away(harmed: Callable[[str], Mart
 
 SHOW_ONE = """
     with chosen as (
-        select month_start_on, organisation_slug, service_slug
-        from int_fft_cells_suppressed
-        where is_suppressed and month_start_on is not null
-        order by service_slug = 'all', month_start_on, organisation_slug, service_slug
+        select flags.tree_key, flags.organisation_slug, flags.part_slug, counted.period_first_on
+        from int_month_cells_suppressed as flags
+        inner join int_score_cells_counted as counted using (tree_key, organisation_slug, part_kind, part_slug)
+        where is_suppressed and score_slug = 'fft' and period_first_on is not null
+        order by part_slug = 'all', period_first_on, organisation_slug, part_slug
         limit 1
     )
     update {table} as shown
     set
         cell_state = 'value', response_count = counted.response_count, denominator_count = counted.response_count,
-        numerator_count = counted.positive_count
-    from int_fft_cells_counted as counted
-    inner join chosen using (month_start_on, organisation_slug, service_slug)
+        numerator_count = counted.favourable_sum
+    from int_score_cells_counted as counted
+    inner join chosen using (tree_key, organisation_slug, part_slug)
     where
-        shown.month_start_on = counted.month_start_on
+        shown.period_kind = 'month'
+        and shown.period_first_on = counted.period_first_on
         and shown.organisation_slug = counted.organisation_slug
-        and shown.service_slug = counted.service_slug
+        and shown.service_slug = counted.part_slug
         and shown.measure_slug = 'fft_positive_share'
 """
 
@@ -56,13 +58,21 @@ SHOW_ONE = """
 def test_number_that_one_measure_shows_and_another_hides_is_recorded_without_itself(
     harmed: Callable[[str], Marts],
 ) -> None:
-    marts = harmed(SHOW_ONE.format(table="rpt_fft_monthly"))
+    marts = harmed(SHOW_ONE.format(table="rpt_measures"))
     assert attacked(marts).counts["recovered_count"]
     recovered = marts.rows(
         "select reports, family_slug, quantity, recovery, edition, period_kind, stratum_attribute "
         "from audit.recovered_cell where quantity = 'responses'"
     )
-    assert recovered[0] == (["rpt_fft_monthly"], "fft", "responses", "exact", "this_edition", "month", "all")
+    assert recovered[0] == (
+        ["rpt_measures"],
+        "fft 2020",
+        "responses",
+        "exact",
+        "this_edition",
+        "month",
+        "all",
+    )
     columns = marts.rows(
         "select column_name from information_schema.columns where table_schema = 'audit' "
         "and table_name = 'recovered_cell' and data_type in ('bigint', 'integer', 'numeric', 'double precision')"
@@ -72,8 +82,11 @@ def test_number_that_one_measure_shows_and_another_hides_is_recorded_without_its
 
 PUBLISH_BEFORE = f"""
     create schema marts_green;
-    create table marts_green.rpt_fft_monthly as table rpt_fft_monthly;
-    {SHOW_ONE.format(table="marts_green.rpt_fft_monthly")};
+    create table marts_green.rpt_measures as table rpt_measures;
+    create table marts_green.dim_measures as table dim_measures;
+    create table marts_green.composites as table composites;
+    create table marts_green.int_model_versions_selected as table int_model_versions_selected;
+    {SHOW_ONE.format(table="marts_green.rpt_measures")};
     insert into audit.publication (marts_slot, run_id, feedback_ledger_id, published_at)
     values ('marts_green', 'before', 1, {{published_at}})
 """
@@ -88,32 +101,3 @@ def test_number_that_the_publication_before_showed_is_recorded(
     editions = marts.rows("select distinct edition from audit.recovered_cell")
     assert editions == ([("earlier_edition",)] if is_found else [])
     assert marts.rows("select earlier_publication_id is not null from audit.disclosure_attack") == [(True,)]
-
-
-LONG_MART = """
-    alter table dim_measures add column score_slug text, add column statistic text;
-    update dim_measures set score_slug = 'fft', statistic = case measure_slug
-        when 'fft_positive_share' then 'favourable_share' when 'fft_negative_share' then 'unfavourable_share' end;
-    create table rpt_measures as
-    select
-        measure_slug, 'month' as period_kind, month_start_on as period_first_on,
-        (month_start_on + interval '1 month - 1 day')::date as period_last_on,
-        organisation_slug, service_slug, 'all' as stratum_attribute, 'all' as stratum, numerator_count,
-        denominator_count, share as value, wilson_low as interval_low, wilson_high as interval_high,
-        response_count, cell_state
-    from rpt_fft_monthly
-"""
-
-
-def test_long_report_of_the_same_score_is_attacked_together_with_the_monthly_one(
-    harmed: Callable[[str], Marts],
-) -> None:
-    assert attacked(harmed(LONG_MART)).counts["recovered_count"] == 0
-    shown_there = SHOW_ONE.format(table="rpt_measures").replace(
-        "shown.month_start_on", "shown.period_first_on"
-    )
-    marts = harmed(f"{LONG_MART}; {shown_there}")
-    assert attacked(marts).counts["recovered_count"]
-    assert marts.rows("select distinct reports, family_slug from audit.recovered_cell") == [
-        (["rpt_fft_monthly", "rpt_measures"], "fft")
-    ]

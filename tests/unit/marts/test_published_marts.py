@@ -36,6 +36,8 @@ PATIENT_EXPERIENCE = (
     "bridge_response_subjects",
     "fct_published_figures",
     "rpt_measures",
+    "fct_serious_comments",
+    "fct_rating_conflicts",
     *REPORTS,
     "rpt_measure_signals",
 )
@@ -209,6 +211,54 @@ def test_lineage_drift_and_decisions_are_shown(marts: Any) -> None:
     ) == [(1, 3, 1)]
 
 
+def test_worklist_of_serious_comments_shows_what_is_raised_or_was_decided_and_by_whom(marts: Any) -> None:
+    listed = marts.rows(
+        "select comment_id, category, basis, detector_version, is_still_raised, status, status_by, status_note "
+        "from fct_serious_comments where comment_id in ('c00021a', 'c00022a', 'c00023b', 'c00024a') order by 1, 2"
+    )
+    assert listed == [
+        ("c00021a", "discrimination", "nearness", "serious-2", True, "open", None, None),
+        (
+            *("c00021a", "harm", "wrong_medicine,nearness", "serious-2", True),
+            *("closed", "Bo Matron", "ward told, dose corrected"),
+        ),
+        ("c00022a", "self_harm", "suicide", "serious-2", True, "open", None, None),
+        # The new detector no longer reads it so, but a person has it in hand.
+        ("c00023b", "safeguarding", "nearness", "serious-1", False, "acknowledged", "Ada Analyst", None),
+    ]
+    [(organisation, service, submitted_on)] = marts.rows(
+        "select organisation_slug, service_slug, submitted_on from fct_responses where response_id = 'r00021'"
+    )
+    assert marts.rows(
+        "select distinct organisation_slug, service_slug, submitted_on from fct_serious_comments "
+        "where response_id = 'r00021'"
+    ) == [(organisation, service, submitted_on)]
+    assert marts.rows("select response_id from fct_serious_comments where response_id = 'r00097'") == []
+    assert marts.rows("select 1 from fct_serious_comments where response_id = 'r00497'"), (
+        "same text, not withdrawn"
+    )
+
+
+def test_item_9_above_zero_is_on_the_worklist_without_a_word(marts: Any) -> None:
+    assert marts.rows(
+        "select response_id, comment_id, category, status from fct_serious_comments where basis = 'phq_9_item_9'"
+    ) == [("r00011", None, "self_harm", "open")]
+
+
+def test_rating_conflicts_show_rating_reading_and_which_way_they_point(marts: Any) -> None:
+    conflicts = marts.rows(
+        "select distinct question_intent, rating_class, sentiment_label, direction from fct_rating_conflicts order by 2"
+    )
+    assert conflicts == [
+        ("open", "very_good", "very_negative", "positive_rating_negative_text"),
+        ("open", "very_poor", "positive", "negative_rating_positive_text"),
+    ]
+    [(listed, open_comments)] = marts.rows(
+        "select (select count(*) from fct_rating_conflicts), count(*) from fct_comments where question_intent = 'open'"
+    )
+    assert 0 < listed < open_comments
+
+
 def test_fft_report_equals_a_direct_count_and_undated_answers_have_their_own_month(marts: Any) -> None:
     published = {
         (month, measure): (numerator, denominator)
@@ -221,7 +271,7 @@ def test_fft_report_equals_a_direct_count_and_undated_answers_have_their_own_mon
         "select date_trunc('month', submitted_on)::date, count(*) filter (where value_code in ('1', '2')), "
         "count(*) filter (where value_code in ('4', '5')), count(*) from feedback.answer "
         "join feedback.response using (response_id) "
-        "where not is_withdrawn and value_code is not null group by 1"
+        "where not is_withdrawn and value_code is not null and instrument_slug = 'fft' group by 1"
     )
     assert None in {month for month, *_ in counted}
     assert min(total for *_, total in counted) < 5, "a month that must be suppressed"
@@ -450,6 +500,24 @@ HARMS = {
     "where topic_slug is not null limit 1",
     "charted_measures_are_defined": "update rpt_measure_signals set measure_slug = 'nobody_knows' "
     "where ctid = (select min(ctid) from rpt_measure_signals)",
+    "serious_entries_are_listed_once": "insert into fct_serious_comments select * from fct_serious_comments "
+    "where comment_id = 'c00022a'",
+    "serious_entries_lead_to_a_listed_comment": "update fct_serious_comments set comment_id = 'nowhere' "
+    "where comment_id = 'c00421a'",
+    "serious_entries_belong_to_a_listed_response": "update fct_serious_comments set response_id = 'nowhere' "
+    "where comment_id = 'c00422a'",
+    "serious_entries_have_a_known_category": "update fct_serious_comments set category = 'other' "
+    "where comment_id = 'c00021a'",
+    "serious_entries_have_a_known_status": "update fct_serious_comments set status = 'done' "
+    "where comment_id = 'c00022a'",
+    "assert_serious_statuses_follow_decisions": "update fct_serious_comments set status_by = null "
+    "where comment_id = 'c00023b'",
+    "assert_item_9_answers_are_on_the_worklist": "delete from fct_serious_comments where basis = 'phq_9_item_9'",
+    "rating_conflicts_are_listed_once": "insert into fct_rating_conflicts select * from fct_rating_conflicts "
+    "where direction = 'negative_rating_positive_text' limit 1",
+    "rating_conflicts_point_one_way": "update fct_rating_conflicts set direction = 'both' "
+    "where rating_class = 'very_poor'",
+    "assert_rating_conflicts_are_those_of_comments": "delete from fct_rating_conflicts where rating_class = 'very_good'",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

@@ -56,18 +56,19 @@ def suppressed_cells(
     connection: psycopg.Connection, numbers: dict[Quantity, float], rule: str
 ) -> set[CellKey]:
     connection.execute(
-        "create temporary table attack_cell (month_start_on date, organisation_slug text, service_slug text, "
+        "create temporary table attack_cell (tree_key date, organisation_slug text, part_kind text, part_slug text, "
         "response_count bigint, favourable_count bigint, unfavourable_count bigint)"
     )
     cells = {quantity.cell for quantity in numbers}
     with connection.cursor().copy("copy attack_cell from stdin") as copy:
         for cell in cells:
             counts = (numbers[Quantity(cell, name)] for name in (RESPONSES, *NUMERATORS))
-            copy.write_row((cell.period.first_on, cell.organisation, cell.service, *map(int, counts)))
+            kind = "all" if cell.service == "all" else "service"
+            copy.write_row((cell.period.first_on, cell.organisation, kind, cell.service, *map(int, counts)))
     hidden = {
         CellKey("score", Period("month", day, day), organisation, service)
         for day, organisation, service in connection.execute(
-            f"select month_start_on, organisation_slug, service_slug from ({rule}) as ruled where is_suppressed"
+            f"select tree_key, organisation_slug, part_slug from ({rule}) as ruled where is_suppressed"
         )
     }
     connection.rollback()
