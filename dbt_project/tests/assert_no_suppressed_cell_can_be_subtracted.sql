@@ -68,5 +68,5 @@ select
 from families
 where
     suppressed_count = 1
-    or (suppressed_count > 1 and left_count < min_responses)
+    or (suppressed_count > 1 and left_count between 1 and min_responses - 1)
     or (suppressed_count = 0 and left_count <> 0)

@@ -46,12 +46,26 @@ read_comments as (
     where analysis_state = 'analysed'
 ),
 
+-- The same sentiment under each side of partnership that the comment speaks of.
+read_sides as (
+    select
+        response_id,
+        'side_' || partnership_side as score_slug,
+        '1' as score_version,
+        sentiment_score::numeric as observed_value,
+        (sentiment_label in ('positive', 'very_positive'))::integer::numeric as favourable_part,
+        (sentiment_label in ('negative', 'very_negative'))::integer::numeric as unfavourable_part
+    from {{ ref('int_sides_mentioned') }}
+),
+
 observed as (
     select * from scored
     union all
     select * from composed
     union all
     select * from read_comments
+    union all
+    select * from read_sides
 ),
 
 summed as (

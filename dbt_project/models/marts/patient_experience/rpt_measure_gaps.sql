@@ -1,0 +1,120 @@
+{{ config(indexes=[{'columns': ['measure_slug', 'organisation_slug', 'stratum_attribute']}]) }}
+
+with strata as (
+    select
+        measures.*,
+        definitions.better_direction
+    from {{ ref('rpt_measures') }} as measures
+    inner join {{ ref('dim_measures') }} as definitions
+        on
+            measures.measure_slug = definitions.measure_slug
+            and measures.measure_version = definitions.measure_version
+    where measures.period_kind = 'year' and measures.stratum_attribute <> 'all'
+),
+
+totals as (
+    select
+        measure_slug,
+        measure_version,
+        period_first_on,
+        organisation_slug,
+        response_count
+    from {{ ref('rpt_measures') }}
+    where period_kind = 'year' and stratum_attribute = 'all' and service_slug = 'all'
+),
+
+-- The group that the seed names; where the organisation has nobody of it, the largest shown one.
+ranked as (
+    select
+        strata.*,
+        totals.response_count as total_response_count,
+        first_value(strata.stratum) over preferred as reference_stratum,
+        max(strata.response_count) filter (where strata.stratum = 'not_stated') over cell
+            as unknown_response_count,
+        bool_or(strata.stratum = 'not_stated') over cell as has_unknown_group
+    from strata
+    inner join totals
+        on
+            strata.measure_slug = totals.measure_slug
+            and strata.measure_version = totals.measure_version
+            and strata.period_first_on = totals.period_first_on
+            and strata.organisation_slug = totals.organisation_slug
+    left join {{ ref('reference_groups') }} as named
+        on strata.stratum_attribute = named.stratum_attribute and strata.stratum = named.stratum
+    window
+        cell as (
+            partition by
+                strata.measure_slug, strata.measure_version, strata.period_first_on, strata.organisation_slug,
+                strata.stratum_attribute
+        ),
+        preferred as (
+            partition by
+                strata.measure_slug, strata.measure_version, strata.period_first_on, strata.organisation_slug,
+                strata.stratum_attribute
+            order by
+                strata.cell_state <> 'value',
+                named.stratum is null,
+                strata.stratum = 'not_stated',
+                strata.response_count desc nulls last,
+                strata.stratum asc
+        )
+),
+
+compared as (
+    select
+        ranked.*,
+        reference.measure_value as reference_value,
+        case
+            when ranked.stratum <> reference.stratum then ranked.measure_value - reference.measure_value
+        end as gap,
+        sqrt(
+            (ranked.measure_value - ranked.interval_low) ^ 2
+            + (reference.interval_high - reference.measure_value) ^ 2
+        ) as gap_below,
+        sqrt(
+            (ranked.interval_high - ranked.measure_value) ^ 2
+            + (reference.measure_value - reference.interval_low) ^ 2
+        ) as gap_above
+    from ranked
+    left join strata as reference
+        on
+            ranked.measure_slug = reference.measure_slug
+            and ranked.measure_version = reference.measure_version
+            and ranked.period_first_on = reference.period_first_on
+            and ranked.organisation_slug = reference.organisation_slug
+            and ranked.stratum_attribute = reference.stratum_attribute
+            and ranked.reference_stratum = reference.stratum
+            and reference.cell_state = 'value'
+)
+
+select
+    measure_slug,
+    measure_version,
+    period_first_on,
+    period_last_on,
+    organisation_slug,
+    stratum_attribute,
+    stratum,
+    case when reference_value is not null then reference_stratum end as reference_stratum,
+    response_count,
+    measure_value,
+    reference_value,
+    unit,
+    gap::numeric(14, 6) as gap,
+    (gap - gap_below)::numeric(14, 6) as gap_low,
+    (gap + gap_above)::numeric(14, 6) as gap_high,
+    case
+        when stratum = reference_stratum and reference_value is not null then 'reference'
+        when gap is null then null
+        when gap - gap_below > 0 and better_direction = 'higher' then 'better'
+        when gap + gap_above < 0 and better_direction = 'higher' then 'worse'
+        when gap - gap_below > 0 and better_direction = 'lower' then 'worse'
+        when gap + gap_above < 0 and better_direction = 'lower' then 'better'
+        else 'no_clear_difference'
+    end as gap_class,
+    case
+        when total_response_count is null or (has_unknown_group and unknown_response_count is null) then null
+        else 1 - coalesce(unknown_response_count, 0)::numeric / nullif(total_response_count, 0)
+    end::numeric(7, 6) as known_share,
+    cell_state
+from compared

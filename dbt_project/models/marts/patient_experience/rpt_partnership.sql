@@ -1,0 +1,199 @@
+{{ config(indexes=[{'columns': ['partnership_side', 'organisation_slug', 'period_first_on']}]) }}
+
+with flags as (
+    select * from {{ ref('int_month_cells_suppressed') }}
+    union all
+    select * from {{ ref('int_year_cells_suppressed') }}
+),
+
+sides as (
+    select distinct partnership_side from {{ ref('partnership_topics') }}
+),
+
+-- Every cell of analysed comments, with the flags of sentiment: what one report hides no other shows.
+comment_cells as (
+    select
+        counted.period_kind,
+        counted.period_first_on,
+        counted.organisation_slug,
+        counted.part_kind,
+        counted.part_slug,
+        counted.response_count,
+        counted.observation_count,
+        counted.min_responses,
+        flags.is_suppressed
+    from {{ ref('int_score_cells_counted') }} as counted
+    inner join flags
+        on
+            counted.tree_key = flags.tree_key
+            and counted.organisation_slug = flags.organisation_slug
+            and counted.part_kind = flags.part_kind
+            and counted.part_slug = flags.part_slug
+    where counted.score_slug = 'comment_sentiment'
+),
+
+mention_cells as (
+    select
+        sides.partnership_side,
+        comment_cells.period_kind,
+        comment_cells.period_first_on,
+        comment_cells.organisation_slug,
+        comment_cells.part_kind,
+        comment_cells.part_slug,
+        comment_cells.response_count,
+        comment_cells.observation_count,
+        comment_cells.is_suppressed,
+        coalesce(mentioned.mention_count, 0) as mention_count,
+        not comment_cells.is_suppressed
+        and comment_cells.part_kind in ('all', 'service')
+        and coalesce(mentioned.response_count, 0) >= comment_cells.min_responses as has_exemplars
+    from comment_cells
+    cross join sides
+    left join {{ ref('int_side_cells_counted') }} as mentioned
+        on
+            sides.partnership_side = mentioned.partnership_side
+            and comment_cells.period_kind = mentioned.period_kind
+            and coalesce(comment_cells.period_first_on, '-infinity'::date)
+            = coalesce(mentioned.period_first_on, '-infinity'::date)
+            and comment_cells.organisation_slug = mentioned.organisation_slug
+            and comment_cells.part_kind = mentioned.part_kind
+            and comment_cells.part_slug = mentioned.part_slug
+),
+
+-- The three comments of a side and cell that speak of it most clearly; never those of a group of patients.
+placed_comments as (
+    select
+        mentioned.partnership_side,
+        mentioned.comment_id,
+        mentioned.side_confidence,
+        scored_comments.month_start_on,
+        {{ reporting_year_of('scored_comments.submitted_on') }} as year_start_on,
+        coalesce(scored_comments.organisation_slug, 'not_stated') as organisation_slug,
+        coalesce(scored_comments.service_slug, 'not_stated') as service_slug
+    from {{ ref('int_sides_mentioned') }} as mentioned
+    inner join {{ ref('int_comments_scored') }} as scored_comments
+        on mentioned.comment_id = scored_comments.comment_id
+),
+
+ranked_comments as (
+    select
+        placed_comments.partnership_side,
+        placed_comments.comment_id,
+        periods.period_kind,
+        periods.period_first_on,
+        areas.organisation_slug,
+        areas.service_slug,
+        row_number() over (
+            partition by
+                placed_comments.partnership_side, periods.period_kind, periods.period_first_on,
+                areas.organisation_slug, areas.service_slug
+            order by placed_comments.side_confidence desc, placed_comments.comment_id asc
+        ) as place
+    from placed_comments
+    cross join
+        lateral (
+            values ('month', placed_comments.month_start_on), ('year', placed_comments.year_start_on)
+        ) as periods (period_kind, period_first_on)
+    cross join
+        lateral (
+            values
+            ('all', 'all'),
+            (placed_comments.organisation_slug, 'all'),
+            (placed_comments.organisation_slug, placed_comments.service_slug)
+        ) as areas (organisation_slug, service_slug)
+    where periods.period_first_on is not null
+),
+
+exemplars as (
+    select
+        partnership_side,
+        period_kind,
+        period_first_on,
+        organisation_slug,
+        service_slug,
+        string_agg(comment_id, ', ' order by place) as comment_ids
+    from ranked_comments
+    where place <= 3
+    group by partnership_side, period_kind, period_first_on, organisation_slug, service_slug
+),
+
+said as (
+    select
+        mention_cells.partnership_side,
+        'comments' as evidence_kind,
+        mention_cells.partnership_side || '_mention_share' as measure_slug,
+        '1' as measure_version,
+        mention_cells.period_kind,
+        mention_cells.period_first_on,
+        case mention_cells.period_kind
+            when 'month' then (mention_cells.period_first_on + interval '1 month' - interval '1 day')::date
+            else (mention_cells.period_first_on + interval '1 year' - interval '1 day')::date
+        end as period_last_on,
+        mention_cells.organisation_slug,
+        case when mention_cells.part_kind = 'service' then mention_cells.part_slug else 'all' end
+            as service_slug,
+        case when mention_cells.part_kind = 'service' then 'all' else mention_cells.part_kind end
+            as stratum_attribute,
+        case when mention_cells.part_kind = 'service' then 'all' else mention_cells.part_slug end as stratum,
+        {{ unless_suppressed('mention_cells.is_suppressed', 'mention_cells.mention_count') }}
+            as numerator_count,
+        {{ unless_suppressed('mention_cells.is_suppressed', 'mention_cells.observation_count') }}::bigint
+            as denominator_count,
+        {{ unless_suppressed('mention_cells.is_suppressed', 'mention_cells.response_count') }}
+            as response_count,
+        {{ unless_suppressed(
+            'mention_cells.is_suppressed',
+            share_of('mention_cells.mention_count', 'mention_cells.observation_count')
+        ) }}::numeric(14, 6) as measure_value,
+        'share 0-1' as unit,
+        {{ unless_suppressed(
+            'mention_cells.is_suppressed',
+            wilson_bound('mention_cells.mention_count', 'mention_cells.observation_count', 'low')
+        ) }}::numeric(14, 6) as interval_low,
+        {{ unless_suppressed(
+            'mention_cells.is_suppressed',
+            wilson_bound('mention_cells.mention_count', 'mention_cells.observation_count', 'high')
+        ) }}::numeric(14, 6) as interval_high,
+        {{ cell_state('mention_cells.is_suppressed', 'mention_cells.observation_count') }} as cell_state,
+        case when mention_cells.has_exemplars then exemplars.comment_ids end as exemplar_comment_ids
+    from mention_cells
+    left join exemplars
+        on
+            mention_cells.part_kind in ('all', 'service')
+            and mention_cells.partnership_side = exemplars.partnership_side
+            and mention_cells.period_kind = exemplars.period_kind
+            and mention_cells.period_first_on = exemplars.period_first_on
+            and mention_cells.organisation_slug = exemplars.organisation_slug
+            and mention_cells.part_slug = exemplars.service_slug
+),
+
+measured as (
+    select
+        sided.partnership_side,
+        case when measures.measure_slug like '%\_comment\_sentiment' then 'comments' else 'questionnaire' end
+            as evidence_kind,
+        measures.measure_slug,
+        measures.measure_version,
+        measures.period_kind,
+        measures.period_first_on,
+        measures.period_last_on,
+        measures.organisation_slug,
+        measures.service_slug,
+        measures.stratum_attribute,
+        measures.stratum,
+        measures.numerator_count,
+        measures.denominator_count,
+        measures.response_count,
+        measures.measure_value,
+        measures.unit,
+        measures.interval_low,
+        measures.interval_high,
+        measures.cell_state,
+        null::text as exemplar_comment_ids
+    from {{ ref('rpt_measures') }} as measures
+    inner join {{ ref('partnership_measures') }} as sided on measures.measure_slug = sided.measure_slug
+)
+
+select * from said
+union all
+select * from measured
