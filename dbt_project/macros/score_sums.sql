@@ -35,11 +35,7 @@
     end
 {%- endmacro %}
 
-{#- The grouping sets of parts: services by month and year, groups of patients by year. -#}
+{#- The grouping sets of parts: services, and the groups of patients by each attribute. -#}
 {% macro counted_parts() -%}
-    (month_start_on, service_slug),
-    (year_start_on, service_slug),
-    {% for attribute in patient_attributes() -%}
-    (year_start_on, {{ attribute }}){{ ', ' if not loop.last }}
-    {%- endfor %}
+    (service_slug), {% for attribute in patient_attributes() %}({{ attribute }}){{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}

@@ -15,7 +15,7 @@ with published as (
         denominator_count,
         measure_value as value
     from {{ ref('rpt_measures') }}
-    where cell_state = 'value' and period_kind = 'month'
+    where cell_state = 'value' and period_kind = 'month' and stratum_attribute = 'all'
     union all
     select
         measure_slug,

@@ -87,8 +87,11 @@ summed as (
 
 select
     summed.*,
-    kept_responses.month_start_on,
-    {{ reporting_year_of('kept_responses.submitted_on') }} as year_start_on,
+    rules.period_kind,
+    case rules.period_kind
+        when 'month' then kept_responses.month_start_on
+        else {{ reporting_year_of('kept_responses.submitted_on') }}
+    end as period_first_on,
     coalesce(kept_responses.organisation_slug, 'not_stated') as organisation_slug,
     coalesce(kept_responses.service_slug, 'not_stated') as service_slug,
     coalesce(kept_responses.age_band, 'not_stated') as age_band,
@@ -102,3 +105,5 @@ select
     ) as disability
 from summed
 inner join kept_responses on summed.response_id = kept_responses.response_id
+inner join {{ ref('int_scores_ruled') }} as rules
+    on summed.score_slug = rules.score_slug and summed.score_version = rules.score_version

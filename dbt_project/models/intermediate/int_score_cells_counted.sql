@@ -1,8 +1,9 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
--- Every score counted per month and service, and per reporting year, service and group of patients. Part
--- 'all' is the organisation, organisation 'all' the total. Every part has a cell in every period that its
--- score has, so that a month without answers is a 0. Responses without a date are a period of their own.
+-- Every score counted per period, and in each by service and by group of patients. Part 'all' is the
+-- organisation, organisation 'all' the total. Every part has a cell in every period that its score has, so
+-- that a month without answers is a 0. Responses without a date are a period of their own. A score has
+-- months or years, never both: each would give hidden cells of the other away.
 with observations as (
     select * from {{ ref('int_observations_gathered') }}
 ),
@@ -11,8 +12,8 @@ counted as (
     select
         score_slug,
         score_version,
-        case when grouping(month_start_on) = 0 then 'month' else 'year' end as period_kind,
-        case when grouping(month_start_on) = 0 then month_start_on else year_start_on end as period_first_on,
+        period_kind,
+        period_first_on,
         organisation_slug,
         {{ counted_part_kind() }} as part_kind,
         coalesce(service_slug, {{ patient_attributes() | join(', ') }}) as part_slug,
@@ -20,12 +21,8 @@ counted as (
         {{ added_score_sums() }}
     from observations
     group by
-        score_slug, score_version, organisation_slug, grouping sets ({{ counted_parts() }})
-),
-
-dated as (
-    select * from counted
-    where period_kind = 'month' or period_first_on is not null
+        score_slug, score_version, period_kind, period_first_on, organisation_slug,
+        grouping sets ({{ counted_parts() }})
 ),
 
 periods as (
@@ -34,7 +31,7 @@ periods as (
         score_version,
         period_kind,
         period_first_on
-    from dated
+    from counted
 ),
 
 parts as (
@@ -45,7 +42,7 @@ parts as (
         organisation_slug,
         part_kind,
         part_slug
-    from dated
+    from counted
 ),
 
 filled as (
@@ -57,24 +54,24 @@ filled as (
         parts.organisation_slug,
         parts.part_kind,
         parts.part_slug,
-        coalesce(dated.response_count, 0) as response_count,
-        {{ filled_score_sums('dated') }}
+        coalesce(counted.response_count, 0) as response_count,
+        {{ filled_score_sums('counted') }}
     from periods
     inner join parts
         on
             periods.score_slug = parts.score_slug
             and periods.score_version = parts.score_version
             and periods.period_kind = parts.period_kind
-    left join dated
+    left join counted
         on
-            periods.score_slug = dated.score_slug
-            and periods.score_version = dated.score_version
-            and periods.period_kind = dated.period_kind
+            periods.score_slug = counted.score_slug
+            and periods.score_version = counted.score_version
+            and periods.period_kind = counted.period_kind
             and coalesce(periods.period_first_on, '-infinity'::date)
-            = coalesce(dated.period_first_on, '-infinity'::date)
-            and parts.organisation_slug = dated.organisation_slug
-            and parts.part_kind = dated.part_kind
-            and parts.part_slug = dated.part_slug
+            = coalesce(counted.period_first_on, '-infinity'::date)
+            and parts.organisation_slug = counted.organisation_slug
+            and parts.part_kind = counted.part_kind
+            and parts.part_slug = counted.part_slug
 ),
 
 rolled_up as (
@@ -101,6 +98,7 @@ select
     rolled_up.*,
     scores.min_responses,
     scores.has_classes,
+    starts_with(rolled_up.score_slug, 'side_') as is_side,
     rolled_up.score_slug || ' ' || rolled_up.score_version || ' ' || rolled_up.period_kind || ' '
     || coalesce(rolled_up.period_first_on::text, 'undated') as tree_key
 from rolled_up

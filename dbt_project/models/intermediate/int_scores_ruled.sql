@@ -10,6 +10,7 @@ scores as (
         scores.score_slug,
         scores.instrument_version as score_version,
         {{ min_responses('scores.suppression_setting', 'scores.min_report_count') }} as min_responses,
+        scores.published_period as period_kind,
         scores.scoring_rule = 'reading' or classed.score_slug is not null as has_classes
     from {{ ref('scores') }} as scores
     left join classed on scores.score_slug = classed.score_slug
@@ -20,6 +21,7 @@ composed as (
         composites.composite_slug as score_slug,
         composites.instrument_version as score_version,
         max(scores.min_responses) as min_responses,
+        min(scores.period_kind) as period_kind,
         bool_or(scores.has_classes) as has_classes
     from {{ ref('composites') }} as composites
     inner join scores

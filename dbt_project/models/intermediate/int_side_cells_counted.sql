@@ -19,10 +19,8 @@ mentioned as (
 counted as (
     select
         partnership_side,
-        case when grouping(month_start_on) = 0 then 'month' else 'year' end as period_kind,
-        case
-            when grouping(month_start_on) = 0 then month_start_on else year_start_on
-        end as period_first_on,
+        period_kind,
+        period_first_on,
         organisation_slug,
         {{ counted_part_kind() }} as part_kind,
         coalesce(service_slug, {{ patient_attributes() | join(', ') }}) as part_slug,
@@ -30,7 +28,11 @@ counted as (
         count(distinct response_id) as response_count
     from mentioned
     group by
-        partnership_side, organisation_slug, grouping sets ({{ counted_parts() }})
+        partnership_side,
+        period_kind,
+        period_first_on,
+        organisation_slug,
+        grouping sets ({{ counted_parts() }})
 )
 
 select
@@ -43,7 +45,6 @@ select
     mention_count,
     response_count
 from counted
-where period_kind = 'month' or period_first_on is not null
 union all
 select
     partnership_side,
@@ -55,5 +56,5 @@ select
     sum(mention_count)::bigint as mention_count,
     sum(response_count)::bigint as response_count
 from counted
-where part_kind = 'service' and (period_kind = 'month' or period_first_on is not null)
+where part_kind = 'service'
 group by partnership_side, period_kind, period_first_on, grouping sets ((organisation_slug), ())

@@ -7,7 +7,7 @@ with shown_cells as (
         counted.organisation_slug,
         counted.observation_count::bigint as comment_count
     from {{ ref('int_score_cells_counted') }} as counted
-    inner join {{ ref('int_month_cells_suppressed') }} as flags
+    inner join {{ ref('int_cells_suppressed') }} as flags
         on
             counted.tree_key = flags.tree_key
             and counted.organisation_slug = flags.organisation_slug

@@ -34,7 +34,7 @@ def test_built_marts_give_no_suppressed_number_away(harmed: Callable[[str], Mart
 SHOW_ONE = """
     with chosen as (
         select flags.tree_key, flags.organisation_slug, flags.part_slug, counted.period_first_on
-        from int_month_cells_suppressed as flags
+        from int_score_cells_suppressed as flags
         inner join int_score_cells_counted as counted using (tree_key, organisation_slug, part_kind, part_slug)
         where is_suppressed and score_slug = 'fft' and period_first_on is not null
         order by part_slug = 'all', period_first_on, organisation_slug, part_slug

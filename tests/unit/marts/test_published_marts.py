@@ -407,7 +407,7 @@ def _matrix(rows: list[tuple[dict[int, float], float]], width: int) -> tuple[Any
 def test_charts_hold_every_published_value_and_no_other(marts: Any) -> None:
     published = (
         "select measure_slug, organisation_slug, service_slug, null, period_first_on, measure_value "
-        "from rpt_measures where cell_state = 'value' and period_kind = 'month' "
+        "from rpt_measures where cell_state = 'value' and period_kind = 'month' and stratum_attribute = 'all' "
         "and period_first_on is not null union all "
         "select measure_slug, organisation_slug, 'all', theme_slug, month_start_on, share "
         "from rpt_theme_trends_monthly where cell_state = 'value' and month_start_on is not null"

@@ -11,4 +11,7 @@ select
     interval_high::numeric(7, 6) as wilson_high,
     cell_state
 from {{ ref('rpt_measures') }}
-where measure_slug in ('fft_positive_share', 'fft_negative_share') and period_kind = 'month'
+where
+    measure_slug in ('fft_positive_share', 'fft_negative_share')
+    and period_kind = 'month'
+    and stratum_attribute = 'all'

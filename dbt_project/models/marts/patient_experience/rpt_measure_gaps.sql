@@ -9,7 +9,7 @@ with strata as (
         on
             measures.measure_slug = definitions.measure_slug
             and measures.measure_version = definitions.measure_version
-    where measures.period_kind = 'year' and measures.stratum_attribute <> 'all'
+    where measures.stratum_attribute <> 'all' and measures.period_first_on is not null
 ),
 
 totals as (
@@ -20,7 +20,7 @@ totals as (
         organisation_slug,
         response_count
     from {{ ref('rpt_measures') }}
-    where period_kind = 'year' and stratum_attribute = 'all' and service_slug = 'all'
+    where stratum_attribute = 'all' and service_slug = 'all' and period_first_on is not null
 ),
 
 -- The group that the seed names; where the organisation has nobody of it, the largest shown one.
@@ -90,6 +90,7 @@ compared as (
 select
     measure_slug,
     measure_version,
+    period_kind,
     period_first_on,
     period_last_on,
     organisation_slug,

@@ -1,16 +1,13 @@
 {{ config(indexes=[{'columns': ['measure_slug', 'organisation_slug', 'period_first_on']}]) }}
 
 with flags as (
-    select * from {{ ref('int_month_cells_suppressed') }}
-    union all
-    select * from {{ ref('int_year_cells_suppressed') }}
+    select * from {{ ref('int_cells_suppressed') }}
 ),
 
--- Who speaks of a side of partnership is hidden where those who wrote at all are: they are no fewer.
 cells as (
     select
         counted.*,
-        flags.is_suppressed or coalesce(comment_flags.is_suppressed, false) as is_suppressed
+        flags.is_suppressed
     from {{ ref('int_score_cells_counted') }} as counted
     inner join flags
         on
@@ -18,14 +15,6 @@ cells as (
             and counted.organisation_slug = flags.organisation_slug
             and counted.part_kind = flags.part_kind
             and counted.part_slug = flags.part_slug
-    left join flags as comment_flags
-        on
-            starts_with(counted.score_slug, 'side_')
-            and 'comment_sentiment' || substr(counted.tree_key, length(counted.score_slug) + 1)
-            = comment_flags.tree_key
-            and counted.organisation_slug = comment_flags.organisation_slug
-            and counted.part_kind = comment_flags.part_kind
-            and counted.part_slug = comment_flags.part_slug
 ),
 
 -- What each statistic adds up, and the squares that its interval needs.

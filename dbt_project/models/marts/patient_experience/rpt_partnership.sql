@@ -1,9 +1,7 @@
 {{ config(indexes=[{'columns': ['partnership_side', 'organisation_slug', 'period_first_on']}]) }}
 
 with flags as (
-    select * from {{ ref('int_month_cells_suppressed') }}
-    union all
-    select * from {{ ref('int_year_cells_suppressed') }}
+    select * from {{ ref('int_cells_suppressed') }}
 ),
 
 sides as (
@@ -66,42 +64,39 @@ placed_comments as (
         mentioned.partnership_side,
         mentioned.comment_id,
         mentioned.side_confidence,
-        scored_comments.month_start_on,
-        {{ reporting_year_of('scored_comments.submitted_on') }} as year_start_on,
-        coalesce(scored_comments.organisation_slug, 'not_stated') as organisation_slug,
-        coalesce(scored_comments.service_slug, 'not_stated') as service_slug
+        places.period_kind,
+        places.period_first_on,
+        places.organisation_slug,
+        places.service_slug
     from {{ ref('int_sides_mentioned') }} as mentioned
-    inner join {{ ref('int_comments_scored') }} as scored_comments
-        on mentioned.comment_id = scored_comments.comment_id
+    inner join {{ ref('int_observations_gathered') }} as places
+        on mentioned.response_id = places.response_id and places.score_slug = 'comment_sentiment'
+    where places.period_first_on is not null
 ),
 
 ranked_comments as (
     select
         placed_comments.partnership_side,
         placed_comments.comment_id,
-        periods.period_kind,
-        periods.period_first_on,
+        placed_comments.period_kind,
+        placed_comments.period_first_on,
         areas.organisation_slug,
         areas.service_slug,
         row_number() over (
             partition by
-                placed_comments.partnership_side, periods.period_kind, periods.period_first_on,
+                placed_comments.partnership_side,
+                placed_comments.period_kind,
+                placed_comments.period_first_on,
                 areas.organisation_slug, areas.service_slug
             order by placed_comments.side_confidence desc, placed_comments.comment_id asc
         ) as place
     from placed_comments
-    cross join
-        lateral (
-            values ('month', placed_comments.month_start_on), ('year', placed_comments.year_start_on)
-        ) as periods (period_kind, period_first_on)
-    cross join
-        lateral (
-            values
-            ('all', 'all'),
-            (placed_comments.organisation_slug, 'all'),
-            (placed_comments.organisation_slug, placed_comments.service_slug)
-        ) as areas (organisation_slug, service_slug)
-    where periods.period_first_on is not null
+    cross join lateral (
+        values
+        ('all', 'all'),
+        (placed_comments.organisation_slug, 'all'),
+        (placed_comments.organisation_slug, placed_comments.service_slug)
+    ) as areas (organisation_slug, service_slug)
 ),
 
 exemplars as (

@@ -16,3 +16,4 @@ cross join {{ ref('int_model_versions_selected') }} as versions
 where
     measures.measure_slug in ('positive_sentiment_share', 'negative_sentiment_share')
     and measures.period_kind = 'month'
+    and measures.stratum_attribute = 'all'

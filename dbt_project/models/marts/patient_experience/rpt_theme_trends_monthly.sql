@@ -16,7 +16,7 @@ organisation_cells as (
         flags.is_suppressed,
         versions.theme_set_id
     from {{ ref('int_score_cells_counted') }} as counted
-    inner join {{ ref('int_month_cells_suppressed') }} as flags
+    inner join {{ ref('int_cells_suppressed') }} as flags
         on
             counted.tree_key = flags.tree_key
             and counted.organisation_slug = flags.organisation_slug

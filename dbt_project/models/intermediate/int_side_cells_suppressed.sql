@@ -1,0 +1,27 @@
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
+{%- set relation -%}
+    (
+        select
+            counted.*,
+            flags.is_suppressed and counted.response_count > 0 as is_hidden_with_comments
+        from {{ ref('int_score_cells_counted') }} as counted
+        left join {{ ref('int_score_cells_suppressed') }} as flags
+            on
+                'comment_sentiment' || substr(counted.tree_key, length(counted.score_slug) + 1) = flags.tree_key
+                and counted.organisation_slug = flags.organisation_slug
+                and counted.part_kind = flags.part_kind
+                and counted.part_slug = flags.part_slug
+        where counted.is_side
+    ) as sides
+{%- endset %}
+
+-- Who speaks of a side of partnership is hidden where those who wrote at all are: they are no fewer, and what
+-- bounds a hidden number from below can give it away.
+{{ suppressed_cells(
+    relation=relation,
+    numerators=['favourable_sum', 'unfavourable_sum'],
+    denominator='observation_count',
+    minimum='min_responses',
+    must_hide='is_hidden_with_comments',
+) }}
