@@ -1,6 +1,6 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
--- What measures count: scores, changes and read comments of each response, summed, and whom they are counted under.
+-- What measures count: scores, changes and read comments of each response, and whom they are counted under.
 with kept_responses as (
     select * from {{ ref('int_responses_kept') }}
 ),

@@ -1,6 +1,6 @@
 {%- set score_key = ['score_slug', 'instrument_version', 'respondent_id'] %}
--- Who was asked before and after: the first assessment of an episode, and the last within the window. An episode ends
--- outcome_max_days after it began; the next assessment begins another. Two outcomes rest on several scores.
+-- Who was asked before and after: the first assessment of an episode, and the last within the window. An
+-- episode ends outcome_max_days after it began; the next assessment begins another.
 with recursive scored as (
     select
         scores.response_id,
@@ -106,17 +106,25 @@ episodes as (
         {{ score_key | join(', ') }},
         assessed_days,
         (
-            select min(days.assessed_on)
-            from unnest(assessed_days) as days (assessed_on)
-            where days.assessed_on > began_on + {{ var('outcome_max_days') }}
+            select min(given.assessed_on)
+            from unnest(assessed_days) as given (assessed_on)
+            where given.assessed_on > began_on + {{ var('outcome_max_days') }}
         ) as began_on
     from episodes
     where assessed_days[cardinality(assessed_days)] > began_on + {{ var('outcome_max_days') }}
 ),
 
-baselines as (
-    select distinct on (assessments.score_slug, assessments.instrument_version, assessments.respondent_id, episodes.began_on)
-        assessments.*
+begun as (
+    select
+        assessments.*,
+        row_number() over (
+            partition by
+                assessments.score_slug,
+                assessments.instrument_version,
+                assessments.respondent_id,
+                assessments.submitted_on
+            order by assessments.response_id
+        ) as day_place
     from episodes
     inner join assessments
         on
@@ -124,14 +132,16 @@ baselines as (
             and episodes.instrument_version = assessments.instrument_version
             and episodes.respondent_id = assessments.respondent_id
             and episodes.began_on = assessments.submitted_on
-    order by
-        assessments.score_slug, assessments.instrument_version, assessments.respondent_id, episodes.began_on,
-        assessments.response_id
+),
+
+baselines as (
+    select * from begun
+    where day_place = 1
 ),
 
 -- What was given at the start must be given at the end too: half of a recovery is not known.
 paired as (
-    select distinct on (baselines.score_slug, baselines.instrument_version, baselines.response_id)
+    select
         baselines.score_slug,
         baselines.instrument_slug,
         baselines.instrument_version,
@@ -147,7 +157,11 @@ paired as (
         followups.is_case as is_case_at_followup,
         baselines.part_slugs as baseline_part_slugs,
         baselines.part_values as baseline_part_values,
-        followups.part_values as followup_part_values
+        followups.part_values as followup_part_values,
+        row_number() over (
+            partition by baselines.score_slug, baselines.instrument_version, baselines.response_id
+            order by followups.submitted_on desc, followups.response_id desc
+        ) as place_from_last
     from baselines
     inner join assessments as followups
         on
@@ -158,9 +172,6 @@ paired as (
             between baselines.submitted_on + {{ var('outcome_min_days') }}
             and baselines.submitted_on + {{ var('outcome_max_days') }}
             and baselines.part_slugs <@ followups.part_slugs
-    order by
-        baselines.score_slug, baselines.instrument_version, baselines.response_id,
-        followups.submitted_on desc, followups.response_id desc
 )
 
 select
@@ -185,5 +196,8 @@ cross join lateral (
     select
         count(*) filter (where part.followup_value < part.baseline_value) as better_count,
         count(*) filter (where part.followup_value > part.baseline_value) as worse_count
-    from unnest(paired.baseline_part_values, paired.followup_part_values) as part (baseline_value, followup_value)
+    from
+        unnest(paired.baseline_part_values, paired.followup_part_values)
+            as part (baseline_value, followup_value)
 ) as parts
+where paired.place_from_last = 1

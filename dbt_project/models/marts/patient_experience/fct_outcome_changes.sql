@@ -84,4 +84,5 @@ select
         else 'neutral'
     end as class_direction
 from classed
-inner join {{ ref('int_responses_kept') }} as followups on classed.followup_response_id = followups.response_id
+inner join {{ ref('int_responses_kept') }} as followups
+    on classed.followup_response_id = followups.response_id
