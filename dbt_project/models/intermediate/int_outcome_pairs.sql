@@ -172,32 +172,42 @@ paired as (
             between baselines.submitted_on + {{ var('outcome_min_days') }}
             and baselines.submitted_on + {{ var('outcome_max_days') }}
             and baselines.part_slugs <@ followups.part_slugs
+),
+
+-- Levels of the EQ-5D-5L: the lower one is the better.
+compared as (
+    select
+        paired.*,
+        parts.baseline_value as baseline_part_value,
+        parts.followup_value as followup_part_value
+    from paired
+    left join
+        unnest(paired.baseline_part_values, paired.followup_part_values) as parts (
+            baseline_value, followup_value
+        )
+        on true
+    where paired.place_from_last = 1
 )
 
 select
-    paired.score_slug,
-    paired.instrument_slug,
-    paired.instrument_version,
-    paired.respondent_id,
-    paired.better_direction,
-    paired.baseline_response_id,
-    paired.followup_response_id,
-    paired.baseline_on,
-    paired.followup_on,
-    paired.baseline_value,
-    paired.followup_value,
-    paired.is_case_at_baseline,
-    paired.is_case_at_followup,
-    cardinality(paired.baseline_part_slugs) as baseline_part_count,
-    parts.better_count,
-    parts.worse_count
-from paired
-cross join lateral (
-    select
-        count(*) filter (where part.followup_value < part.baseline_value) as better_count,
-        count(*) filter (where part.followup_value > part.baseline_value) as worse_count
-    from
-        unnest(paired.baseline_part_values, paired.followup_part_values)
-            as part (baseline_value, followup_value)
-) as parts
-where paired.place_from_last = 1
+    score_slug,
+    instrument_slug,
+    instrument_version,
+    respondent_id,
+    better_direction,
+    baseline_response_id,
+    followup_response_id,
+    baseline_on,
+    followup_on,
+    baseline_value,
+    followup_value,
+    is_case_at_baseline,
+    is_case_at_followup,
+    cardinality(baseline_part_slugs) as baseline_part_count,
+    count(*) filter (where followup_part_value < baseline_part_value) as better_count,
+    count(*) filter (where followup_part_value > baseline_part_value) as worse_count
+from compared
+group by
+    score_slug, instrument_slug, instrument_version, respondent_id, better_direction, baseline_response_id,
+    followup_response_id, baseline_on, followup_on, baseline_value, followup_value, is_case_at_baseline,
+    is_case_at_followup, baseline_part_slugs

@@ -146,7 +146,7 @@ from seeded
 cross join (values ('phq_9', 9), ('gad_7', 7)) as instruments (instrument_slug, item_count)
 cross join lateral generate_series(1, item_count) as places (place)
 cross join lateral (
-    select case when place = 9 then 0 when instrument_slug = 'phq_9' then 1 + number / 5 % 2 else 1 + number % 2 end
+    select case when place = 9 then 0 when instrument_slug = 'phq_9' then 1 + (number * 7 % 5) / 3 else 1 + number % 2 end
 ) as answers (value_number)
 where number between 200 and 499;
 

@@ -41,6 +41,7 @@ PATIENT_EXPERIENCE = (
     "fct_rating_conflicts",
     *REPORTS,
     "rpt_measure_signals",
+    "rpt_response_rates",
 )
 
 
@@ -500,7 +501,8 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
 
 HARMS = {
     "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
-    "where ctid = (select max(ctid) from rpt_measures where cell_state = 'suppressed')",
+    "where ctid = (select max(ctid) from rpt_measures where cell_state = 'suppressed' "
+    "and measure_slug = 'fft_positive_share' and period_kind = 'month')",
     "assert_comments_show_no_email_address": "update fct_comments set comment_text = 'jane.doe@example.org' "
     "where comment_id = (select min(comment_id) from fct_comments)",
     "assert_totals_equal_the_sum_of_their_services": "update int_score_cells_counted set favourable_sum = 7 "
@@ -557,6 +559,12 @@ HARMS = {
     "assert_outcome_changes_lie_in_their_window": "update fct_outcome_changes set followup_response_id = "
     "baseline_response_id where score_slug = 'gad_7'",
     "assert_only_cases_recover": "update fct_outcome_changes set is_case_at_baseline = false where is_recovered",
+    "response_rates_are_listed_once": "insert into rpt_response_rates select rates.* from (select 'fft_response_rate', "
+    "'2020', 'month', date '2021-01-01', date '2021-01-31', 'trust_1', 'all', 'all', 'all', 10, 12, null::numeric, "
+    "null::numeric, null::numeric, 'value') as rates cross join generate_series(1, 2)",
+    "assert_no_more_responses_than_patients": "insert into rpt_response_rates select 'fft_response_rate', '2020', "
+    "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, null::numeric, "
+    "null::numeric, null::numeric, 'not_applicable'",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }
