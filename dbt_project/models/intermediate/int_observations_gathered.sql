@@ -1,6 +1,6 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
--- What measures count: scores and read comments of each response, summed, and whom they are counted under.
+-- What measures count: scores, changes and read comments of each response, and whom they are counted under.
 with kept_responses as (
     select * from {{ ref('int_responses_kept') }}
 ),
@@ -58,6 +58,24 @@ read_sides as (
     from {{ ref('int_sides_mentioned') }}
 ),
 
+-- A change counts in the period of its follow-up; a later follow-up in the window takes it to a later period.
+changed as (
+    select
+        changes.followup_response_id as response_id,
+        rules.score_slug,
+        rules.instrument_version as score_version,
+        coalesce(changes.change_value, 0) as observed_value,
+        (changes.class_direction = 'favourable')::integer::numeric as favourable_part,
+        (changes.class_direction = 'unfavourable')::integer::numeric as unfavourable_part
+    from {{ ref('fct_outcome_changes') }} as changes
+    inner join {{ ref('scores') }} as rules
+        on
+            rules.scoring_rule = 'change'
+            and rules.score_slug in (changes.score_slug, changes.score_slug || '_change')
+            and changes.instrument_version = rules.instrument_version
+    where changes.class_direction is not null
+),
+
 observed as (
     select * from scored
     union all
@@ -66,6 +84,8 @@ observed as (
     select * from read_comments
     union all
     select * from read_sides
+    union all
+    select * from changed
 ),
 
 summed as (

@@ -11,7 +11,7 @@ scores as (
         scores.instrument_version as score_version,
         {{ min_responses('scores.suppression_setting', 'scores.min_report_count') }} as min_responses,
         scores.published_period as period_kind,
-        scores.scoring_rule = 'reading' or classed.score_slug is not null as has_classes
+        scores.scoring_rule in ('change', 'reading') or classed.score_slug is not null as has_classes
     from {{ ref('scores') }} as scores
     left join classed on scores.score_slug = classed.score_slug
 ),

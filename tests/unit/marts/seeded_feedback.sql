@@ -131,6 +131,25 @@ insert into feedback.answer (
 ('r00014', 'phq_9', '1', 'item_8', 3, '3', 'answered', 'd1', 14),
 ('r00097', 'phq_9', '1', 'item_9', 3, '3', 'answered', 'd1', 97);
 
+-- Everybody of these gave two responses, 99 or 268 days apart, each with a PHQ-9 of 8 or 16 and a GAD-7 of 14 or 7.
+update feedback.response
+set respondent_id = 'p' || number / 2
+from seeded
+where response.response_id = seeded.response_id and number between 200 and 499;
+insert into feedback.answer (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state, delivery_id,
+    record_number
+)
+select
+    response_id, instrument_slug, '1', 'item_' || place, answers.value_number, answers.value_number::text, 'answered', 'd1', number
+from seeded
+cross join (values ('phq_9', 9), ('gad_7', 7)) as instruments (instrument_slug, item_count)
+cross join lateral generate_series(1, item_count) as places (place)
+cross join lateral (
+    select case when place = 9 then 0 when instrument_slug = 'phq_9' then 1 + (number * 7 % 5) / 3 else 1 + number % 2 end
+) as answers (value_number)
+where number between 200 and 499;
+
 -- What is serious, by the detector in force (2) and the one before: t21 and t97 (of a withdrawn response too) are read so by
 -- both, t22 by the new one alone, t23 and t24 by the old one alone; a person took t21 and t23 on.
 insert into analysis.serious_reading (text_sha256, detector_version, language_code, reading_basis, category_count)
