@@ -40,6 +40,7 @@ PATIENT_EXPERIENCE = (
     "fct_rating_conflicts",
     *REPORTS,
     "rpt_measure_signals",
+    "rpt_action_effects",
 )
 
 
@@ -463,6 +464,13 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
     assert after.rows("select action, is_chain_intact from fct_ledger") == [("publish", True)]
 
 
+EFFECT = (
+    "insert into rpt_action_effects (action_slug, organisation_slug, service_slug, measure_slug, taken_on, "
+    "before_month_count, before_left_out_count, after_month_count, after_left_out_count, is_sparse, caveats, "
+    "measure_version, before_first_on, after_last_on, before_denominator_count, difference, effect_class, effect_basis) "
+    "values ('{}', 'all', 'all', 'fft_positive_share', '2024-06-01', 1, 11, 1, 11, false, 'none', '2020', "
+    "'2023-06-01', '2025-06-30', 1, 0, {});"
+)
 HARMS = {
     "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
     "where ctid = (select max(ctid) from rpt_measures where cell_state = 'suppressed')",
@@ -518,6 +526,11 @@ HARMS = {
     "rating_conflicts_point_one_way": "update fct_rating_conflicts set direction = 'both' "
     "where rating_class = 'very_poor'",
     "assert_rating_conflicts_are_those_of_comments": "delete from fct_rating_conflicts where rating_class = 'very_good'",
+    "action_effects_are_listed_once": EFFECT.format("twice", "'no_clear_difference', null") * 2,
+    "assert_actions_name_known_series": "insert into actions select 'misspelt', 'nobody', 'all', measure_slug, null, "
+    "null, taken_on, null, null, null, false from actions where topic_slug is null limit 1",
+    "assert_effects_have_a_basis": EFFECT.format("groundless", "'improvement', 'interval'"),
+    "assert_action_effects_sum_published_months": EFFECT.format("hidden", "'too_little_data', null"),
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

@@ -228,7 +228,7 @@ compared as (
         after.value as after_value,
         after.low as after_low,
         after.high as after_high,
-        before.calendar_months is distinct from after.calendar_months as has_other_months,
+        coalesce(before.calendar_months <> after.calendar_months, false) as has_other_months,
         coalesce(
             least(before.month_count, after.month_count) >= {{ var('action_min_months') }}, false
         ) as is_comparable,
