@@ -19,15 +19,15 @@ where
     (
         not actions.is_example
         and actions.organisation_slug <> 'all'
-        and actions.organisation_slug not in (select organisation_slug from {{ ref('dim_organisations') }})
+        and actions.organisation_slug not in (select dim_organisations.organisation_slug from {{ ref('dim_organisations') }} as dim_organisations)
     )
     or (
         not actions.is_example
         and actions.service_slug <> 'all'
-        and actions.service_slug not in (select service_slug from {{ ref('dim_services') }})
+        and actions.service_slug not in (select dim_services.service_slug from {{ ref('dim_services') }} as dim_services)
     )
-    or actions.measure_slug not in (select measure_slug from {{ ref('dim_measures') }})
+    or actions.measure_slug not in (select dim_measures.measure_slug from {{ ref('dim_measures') }} as dim_measures)
     or (actions.measure_slug = 'theme_share') <> (actions.theme_slug is not null)
     or (actions.measure_slug = 'topic_share') <> (actions.topic_slug is not null)
-    or actions.theme_slug not in (select theme_slug from {{ ref('dim_themes') }})
-    or actions.topic_slug not in (select topic_slug from {{ ref('dim_topics') }})
+    or actions.theme_slug not in (select dim_themes.theme_slug from {{ ref('dim_themes') }} as dim_themes)
+    or actions.topic_slug not in (select dim_topics.topic_slug from {{ ref('dim_topics') }} as dim_topics)

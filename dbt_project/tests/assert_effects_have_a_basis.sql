@@ -15,6 +15,9 @@ select
 from {{ ref('rpt_action_effects') }}
 where
     (effect_class in ('too_little_data', 'no_clear_difference')) <> (effect_basis is null)
-    or (effect_basis in ('interval', 'both') and not coalesce(difference_low > 0 or difference_high < 0, false))
+    or (
+        effect_basis in ('interval', 'both')
+        and (difference_low > 0 or difference_high < 0) is not true
+    )
     or (effect_basis in ('signal', 'both') and signal_direction is null)
     or (effect_class <> 'too_little_data' and difference is null)

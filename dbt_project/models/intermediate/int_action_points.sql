@@ -50,13 +50,13 @@ placed as (
 versioned as (
     select
         placed.*,
-        first_value(measure_version) over (
-            partition by series_key
+        first_value(placed.measure_version) over (
+            partition by placed.series_key
             order by
-                (point_on >= change_month_on) asc,
-                case when point_on < change_month_on then point_on end desc nulls last,
-                point_on asc,
-                measure_version desc
+                (placed.point_on >= placed.change_month_on) asc,
+                case when placed.point_on < placed.change_month_on then placed.point_on end desc nulls last,
+                placed.point_on asc,
+                placed.measure_version desc
         ) as counted_version
     from placed
 )
