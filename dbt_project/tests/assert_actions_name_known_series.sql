@@ -17,12 +17,12 @@ select
 from {{ ref('actions') }} as actions
 where
     (
-        not actions.is_example
+        actions.is_example is not true
         and actions.organisation_slug <> 'all'
         and actions.organisation_slug not in (select dim_organisations.organisation_slug from {{ ref('dim_organisations') }} as dim_organisations)
     )
     or (
-        not actions.is_example
+        actions.is_example is not true
         and actions.service_slug <> 'all'
         and actions.service_slug not in (select dim_services.service_slug from {{ ref('dim_services') }} as dim_services)
     )

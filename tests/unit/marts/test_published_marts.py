@@ -449,6 +449,58 @@ def test_topics_are_charted_in_shown_months_alone_and_counted_by_comment(marts: 
     }
 
 
+def test_actions_are_compared_by_published_months_and_strange_ones_by_none(
+    marts: Any, harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    assert marts.rows("select distinct is_example from actions") == [(True,)]
+    assert marts.rows("select action_slug from rpt_action_effects") == [], (
+        "nobody of the samples is known here"
+    )
+    [(taken_on, topic_slug)] = marts.rows(
+        "select (array_agg(month_start_on order by month_start_on))[5], max(topic_slug) from "
+        "(select distinct month_start_on, max(topic_slug) as topic_slug from rpt_measure_signals "
+        "where measure_slug = 'topic_share' and organisation_slug = 'trust_1' group by 1) as months"
+    )
+    built = harmed(
+        "insert into actions (action_slug, organisation_slug, service_slug, measure_slug, topic_slug, taken_on) "
+        + " union all ".join(
+            f"select 'act', '{organisation}', 'all', '{measure}', {topic}, date '{taken_on}' + 9"
+            for organisation, measure, topic in (
+                ("all", "fft_positive_share", "null"),
+                ("trust_1", "mean_sentiment_score", "null"),
+                ("trust_1", "topic_share", f"'{topic_slug}'"),
+                ("nobody", "fft_positive_share", "null"),
+            )
+        )
+    )
+    assert run_dbt(built, "build", "--select", "int_action_points+").success
+    effects = built.rows(
+        "select measure_slug, organisation_slug, before_month_count, after_month_count, before_denominator_count, "
+        "after_denominator_count, before_value, after_value, difference_low, difference_high, effect_class "
+        "from rpt_action_effects order by 1"
+    )
+    assert [effect[:2] for effect in effects] == [
+        ("fft_positive_share", "all"),
+        ("mean_sentiment_score", "trust_1"),
+        ("topic_share", "trust_1"),
+    ]
+    for measure, organisation, *found in effects:
+        expected = built.rows(
+            "select count(*) filter (where not later), count(*) filter (where later), "
+            "sum(denominator_count) filter (where not later), sum(denominator_count) filter (where later), "
+            "sum(denominator_count * value) filter (where not later) / sum(denominator_count) filter (where not later), "
+            "sum(denominator_count * value) filter (where later) / sum(denominator_count) filter (where later) "
+            "from (select *, month_start_on > %s as later from rpt_measure_signals) as points "
+            "where measure_slug = %s and organisation_slug = %s and service_slug = 'all' and month_start_on <> %s "
+            "and coalesce(topic_slug, %s) = %s and abs(month_start_on - %s) <= 366",
+            *(taken_on, measure, organisation, taken_on, topic_slug, topic_slug, taken_on),
+        )[0]
+        assert [float(number) for number in found[:6]] == pytest.approx(
+            [float(number) for number in expected], abs=2e-6
+        ), measure
+        assert found[6] < found[5] - found[4] < found[7], measure
+
+
 def test_marts_built_again_in_the_other_slot_hold_the_same_rows(
     marts: Any, marts_of_the_other_slot: Any
 ) -> None:
