@@ -69,9 +69,17 @@ left join months
         and effects.organisation_slug = months.organisation_slug
         and effects.service_slug = months.service_slug
 group by
-    effects.action_slug, effects.measure_slug, effects.theme_slug, effects.topic_slug,
-    effects.organisation_slug, effects.service_slug, effects.taken_on, effects.before_first_on, effects.after_last_on,
-    effects.before_denominator_count, effects.after_denominator_count
+    effects.action_slug,
+    effects.measure_slug,
+    effects.theme_slug,
+    effects.topic_slug,
+    effects.organisation_slug,
+    effects.service_slug,
+    effects.taken_on,
+    effects.before_first_on,
+    effects.after_last_on,
+    effects.before_denominator_count,
+    effects.after_denominator_count
 having
     effects.before_denominator_count is distinct from sum(months.denominator_count) filter (
         where

@@ -1,20 +1,22 @@
 {{ config(materialized='table') }}
 
--- The published months of every series that an action is meant to change, with what is needed to add them up. The
--- month of the change is neither before nor after and has no row; nor have months later than the window.
-with measures as (
+-- The published months of every series that an action is meant to change, with what is needed to add them up.
+-- The month of the change is neither before nor after and has no row; nor have months later than the window.
+with composed as (
+    select distinct
+        composite_slug,
+        instrument_version
+    from {{ ref('composites') }}
+),
+
+measures as (
     select
         dim_measures.measure_slug,
         dim_measures.measure_version,
         dim_measures.statistic,
         composed.composite_slug is not null as is_composite
     from {{ ref('dim_measures') }} as dim_measures
-    left join (
-        select distinct
-            composite_slug,
-            instrument_version
-        from {{ ref('composites') }}
-    ) as composed
+    left join composed
         on
             dim_measures.score_slug = composed.composite_slug
             and dim_measures.measure_version = composed.instrument_version

@@ -5,16 +5,39 @@ with actions as (
     from {{ ref('actions') }} as actions
     left join {{ ref('dim_organisations') }} as organisations
         on actions.organisation_slug = organisations.organisation_slug
-    -- Actions of organisations that the warehouse does not know, such as the examples, have nothing to show.
-    where organisations.organisation_slug is not null or actions.organisation_slug = 'all'
+    -- Actions of organisations that the warehouse does not know have nothing to show, unfinished rows neither.
+    where
+        (organisations.organisation_slug is not null or actions.organisation_slug = 'all')
+        and num_nulls(actions.action_slug, actions.service_slug, actions.measure_slug, actions.taken_on) = 0
+),
+
+-- Actions beside which another one was taken, at the same place and within the window.
+neighbours as (
+    select distinct
+        actions.action_slug,
+        actions.organisation_slug,
+        actions.service_slug,
+        actions.change_month_on
+    from actions
+    inner join actions as others
+        on
+            actions.action_slug <> others.action_slug
+            and actions.organisation_slug = others.organisation_slug
+            and (
+                actions.service_slug = others.service_slug
+                or 'all' in (actions.service_slug, others.service_slug)
+            )
+            and others.change_month_on between
+            actions.change_month_on - {{ var('action_window_months') }} * interval '1 month'
+            and actions.change_month_on + {{ var('action_window_months') }} * interval '1 month'
 ),
 
 points as (
     select * from {{ ref('int_action_points') }}
 ),
 
--- Each side's months as one period. The squares about the mean of all are those within months, by each month's
--- own interval, and those between months: what the formula for one period would have been given.
+-- Each side's months as one period. The squares about the mean of all are those within months, by each
+-- month's own interval, and those between months: what the formula for one period would have been given.
 sides as (
     select
         series_key,
@@ -28,11 +51,14 @@ sides as (
         case
             when bool_and(spread is not null)
                 then
-                    sum((observation_count - 1) * observation_count * (spread / {{ var('wilson_z') }}) ^ 2)
+                    sum(
+                        (observation_count - 1) * observation_count * (spread / {{ var('wilson_z') }}) ^ 2
+                    )
                     + sum(observation_count * value ^ 2)
                     - sum(observation_count * value) ^ 2 / nullif(sum(observation_count), 0)
         end as square_sum,
-        array_agg(extract(month from point_on)::integer order by extract(month from point_on)) as calendar_months
+        array_agg(extract(month from point_on)::integer order by extract(month from point_on))
+            as calendar_months
     from points
     where is_summed
     group by series_key, is_after
@@ -42,7 +68,7 @@ spread_sides as (
     select
         sides.*,
         {{ var('wilson_z') }} * sqrt(
-            greatest(square_sum, 0) / nullif(observation_sum - 1, 0) / nullif(observation_sum, 0)
+            greatest(sides.square_sum, 0) / nullif(sides.observation_sum - 1, 0) / nullif(sides.observation_sum, 0)
         ) as spread
     from sides
 ),
@@ -246,17 +272,7 @@ compared as (
         shifts.signal_direction,
         shifts.signal_first_on,
         shifts.signal_last_on,
-        exists (
-            select 1
-            from actions as others
-            where
-                others.action_slug <> actions.action_slug
-                and others.organisation_slug = actions.organisation_slug
-                and (others.service_slug = actions.service_slug or 'all' in (others.service_slug, actions.service_slug))
-                and others.change_month_on between
-                actions.change_month_on - {{ var('action_window_months') }} * interval '1 month'
-                and actions.change_month_on + {{ var('action_window_months') }} * interval '1 month'
-        ) as has_other_actions
+        neighbours.action_slug is not null as has_other_actions
     from actions
     left join measures on actions.measure_slug = measures.measure_slug
     left join series
@@ -273,25 +289,31 @@ compared as (
     left join before_charts on series.series_key = before_charts.series_key
     left join after_charts on series.series_key = after_charts.series_key
     left join shifts on series.series_key = shifts.series_key
+    left join neighbours
+        on
+            actions.action_slug = neighbours.action_slug
+            and actions.organisation_slug = neighbours.organisation_slug
+            and actions.service_slug = neighbours.service_slug
+            and actions.change_month_on = neighbours.change_month_on
 ),
 
 directed as (
     select
         compared.*,
         case
-            when not is_comparable then 0
-            when difference_low > 0 then 1
-            when difference_high < 0 then -1
+            when not compared.is_comparable then 0
+            when compared.difference_low > 0 then 1
+            when compared.difference_high < 0 then -1
             else 0
         end as interval_way,
         case
-            when not is_comparable then 0
-            when signal_direction = 'up' then 1
-            when signal_direction = 'down' then -1
+            when not compared.is_comparable then 0
+            when compared.signal_direction = 'up' then 1
+            when compared.signal_direction = 'down' then -1
             else 0
         end as signal_way,
-        case unit when 'share 0-1' then 0 when 'share -1 to 1' then -1 end as lowest,
-        case when unit <> 'score' then 1 end as highest
+        case compared.unit when 'share 0-1' then 0 when 'share -1 to 1' then -1 end as lowest,
+        case when compared.unit <> 'score' then 1 end as highest
     from compared
 )
 
