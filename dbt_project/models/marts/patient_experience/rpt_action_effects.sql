@@ -5,7 +5,7 @@ with actions as (
     from {{ ref('actions') }} as actions
     left join {{ ref('dim_organisations') }} as organisations
         on actions.organisation_slug = organisations.organisation_slug
-    -- Actions of organisations that the warehouse does not know have nothing to show, unfinished rows neither.
+    -- Of organisations that the warehouse does not know there is nothing to show, of unfinished rows neither.
     where
         (organisations.organisation_slug is not null or actions.organisation_slug = 'all')
         and num_nulls(actions.action_slug, actions.service_slug, actions.measure_slug, actions.taken_on) = 0
@@ -19,15 +19,15 @@ neighbours as (
         actions.service_slug,
         actions.change_month_on
     from actions
-    inner join actions as others
+    inner join actions as other_actions
         on
-            actions.action_slug <> others.action_slug
-            and actions.organisation_slug = others.organisation_slug
+            actions.action_slug <> other_actions.action_slug
+            and actions.organisation_slug = other_actions.organisation_slug
             and (
-                actions.service_slug = others.service_slug
-                or 'all' in (actions.service_slug, others.service_slug)
+                actions.service_slug = other_actions.service_slug
+                or 'all' in (actions.service_slug, other_actions.service_slug)
             )
-            and others.change_month_on between
+            and other_actions.change_month_on between
             actions.change_month_on - {{ var('action_window_months') }} * interval '1 month'
             and actions.change_month_on + {{ var('action_window_months') }} * interval '1 month'
 ),
@@ -52,7 +52,9 @@ sides as (
             when bool_and(spread is not null)
                 then
                     sum(
-                        (observation_count - 1) * observation_count * (spread / {{ var('wilson_z') }}) ^ 2
+                        (observation_count - 1)
+                        * observation_count
+                        * (spread / {{ var('wilson_z') }}) ^ 2
                     )
                     + sum(observation_count * value ^ 2)
                     - sum(observation_count * value) ^ 2 / nullif(sum(observation_count), 0)
@@ -68,7 +70,9 @@ spread_sides as (
     select
         sides.*,
         {{ var('wilson_z') }} * sqrt(
-            greatest(sides.square_sum, 0) / nullif(sides.observation_sum - 1, 0) / nullif(sides.observation_sum, 0)
+            greatest(sides.square_sum, 0)
+            / nullif(sides.observation_sum - 1, 0)
+            / nullif(sides.observation_sum, 0)
         ) as spread
     from sides
 ),
