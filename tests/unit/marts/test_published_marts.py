@@ -42,6 +42,7 @@ PATIENT_EXPERIENCE = (
     *REPORTS,
     "rpt_measure_signals",
     "rpt_response_rates",
+    "rpt_action_effects",
 )
 
 
@@ -484,6 +485,58 @@ def test_topics_are_charted_in_shown_months_alone_and_counted_by_comment(marts: 
     }
 
 
+def test_actions_are_compared_by_published_months_and_strange_ones_by_none(
+    marts: Any, harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    assert marts.rows("select distinct is_example from actions") == [(True,)]
+    assert marts.rows("select action_slug from rpt_action_effects") == [], (
+        "nobody of the samples is known here"
+    )
+    [(taken_on, topic_slug)] = marts.rows(
+        "select (array_agg(month_start_on order by month_start_on))[5], max(topic_slug) from "
+        "(select distinct month_start_on, max(topic_slug) as topic_slug from rpt_measure_signals "
+        "where measure_slug = 'topic_share' and organisation_slug = 'trust_1' group by 1) as months"
+    )
+    built = harmed(
+        "insert into actions (action_slug, organisation_slug, service_slug, measure_slug, topic_slug, taken_on) "
+        + " union all ".join(
+            f"select 'act', '{organisation}', 'all', '{measure}', {topic}, date '{taken_on}' + 9"
+            for organisation, measure, topic in (
+                ("all", "fft_positive_share", "null"),
+                ("trust_1", "mean_sentiment_score", "null"),
+                ("trust_1", "topic_share", f"'{topic_slug}'"),
+                ("nobody", "fft_positive_share", "null"),
+            )
+        )
+    )
+    assert run_dbt(built, "build", "--select", "int_action_points+").success
+    effects = built.rows(
+        "select measure_slug, organisation_slug, before_month_count, after_month_count, before_denominator_count, "
+        "after_denominator_count, before_value, after_value, difference_low, difference_high, effect_class "
+        "from rpt_action_effects order by 1"
+    )
+    assert [effect[:2] for effect in effects] == [
+        ("fft_positive_share", "all"),
+        ("mean_sentiment_score", "trust_1"),
+        ("topic_share", "trust_1"),
+    ]
+    for measure, organisation, *found in effects:
+        expected = built.rows(
+            "select count(*) filter (where not later), count(*) filter (where later), "
+            "sum(denominator_count) filter (where not later), sum(denominator_count) filter (where later), "
+            "sum(denominator_count * value) filter (where not later) / sum(denominator_count) filter (where not later), "
+            "sum(denominator_count * value) filter (where later) / sum(denominator_count) filter (where later) "
+            "from (select *, month_start_on > %s as later from rpt_measure_signals) as points "
+            "where measure_slug = %s and organisation_slug = %s and service_slug = 'all' and month_start_on <> %s "
+            "and coalesce(topic_slug, %s) = %s and abs(month_start_on - %s) <= 366",
+            *(taken_on, measure, organisation, taken_on, topic_slug, topic_slug, taken_on),
+        )[0]
+        assert [float(number) for number in found[:6]] == pytest.approx(
+            [float(number) for number in expected], abs=2e-6
+        ), measure
+        assert found[6] < found[5] - found[4] < found[7], measure
+
+
 def test_marts_built_again_in_the_other_slot_hold_the_same_rows(
     marts: Any, marts_of_the_other_slot: Any
 ) -> None:
@@ -499,6 +552,13 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
     assert after.rows("select action, is_chain_intact from fct_ledger") == [("publish", True)]
 
 
+EFFECT = (
+    "insert into rpt_action_effects (action_slug, organisation_slug, service_slug, measure_slug, taken_on, "
+    "before_month_count, before_left_out_count, after_month_count, after_left_out_count, is_sparse, caveats, "
+    "measure_version, before_first_on, after_last_on, before_denominator_count, difference, effect_class, effect_basis) "
+    "values ('{}', 'all', 'all', 'fft_positive_share', '2024-06-01', 1, 11, 1, 11, false, 'none', '2020', "
+    "'2023-06-01', '2025-06-30', 1, 0, {});"
+)
 HARMS = {
     "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
     "where ctid = (select max(ctid) from rpt_measures where cell_state = 'suppressed' "
@@ -565,6 +625,11 @@ HARMS = {
     "assert_no_more_responses_than_patients": "insert into rpt_response_rates select 'fft_response_rate', '2020', "
     "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, null::numeric, "
     "null::numeric, null::numeric, 'not_applicable'",
+    "action_effects_are_listed_once": EFFECT.format("twice", "'no_clear_difference', null") * 2,
+    "assert_actions_name_known_series": "insert into actions select 'misspelt', 'nobody', 'all', measure_slug, null, "
+    "null, taken_on, null, null, null, false from actions where topic_slug is null limit 1",
+    "assert_effects_have_a_basis": EFFECT.format("groundless", "'improvement', 'interval'"),
+    "assert_action_effects_sum_published_months": EFFECT.format("hidden", "'too_little_data', null"),
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }
