@@ -164,7 +164,7 @@ DEFECTS = (
         "FB-MRT-001": "update fct_source_deliveries set accepted_count = 94",
         "FB-MRT-011": "delete from fct_responses where response_id = 'r1'",
         "FB-MRT-012": "insert into fct_responses select * from feedback.response where is_withdrawn",
-        "FB-MRT-021": "update fct_answers set value_code = '2' where response_id = 'r1' and item_slug = 'overall_experience'",
+        "FB-MRT-021": "update fct_answers set value_code = '2' where response_id = 'r1' and instrument_slug = 'fft'",
         "FB-MRT-031": "delete from fct_comments where comment_id = 'c1'",
         "FB-MRT-032": "update fct_comments set comment_text = 'unredacted words' where comment_id = 'c2'",
         "FB-MRT-033": "create view patient_experience.fct_comments as "
