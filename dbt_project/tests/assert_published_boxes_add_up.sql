@@ -10,16 +10,27 @@
     }
 ) }}
 
+with boxes as (
+    select
+        score_slug,
+        count(*) as box_count
+    from {{ ref('published_measures') }}
+    where box in ('top', 'middle', 'bottom')
+    group by score_slug
+)
+
 select
-    source_slug,
-    organisation_slug,
-    score_slug,
-    period_first_on
-from {{ ref('rpt_published_measures') }}
-where box in ('top', 'middle', 'bottom') and measure_version is not null
+    published.source_slug,
+    published.organisation_slug,
+    published.score_slug,
+    published.period_first_on
+from {{ ref('rpt_published_measures') }} as published
+inner join boxes on published.score_slug = boxes.score_slug
+where published.box in ('top', 'middle', 'bottom')
 group by
-    source_slug, organisation_slug, site_slug, service_slug, is_total, score_slug, measure_version,
-    period_first_on, period_last_on
+    published.source_slug, published.organisation_slug, published.site_slug, published.service_slug,
+    published.is_total, published.score_slug, published.period_first_on, published.period_last_on,
+    boxes.box_count
 having
-    count(*) = count(published_value)
-    and abs(sum(published_value) - 1) > 0.010001
+    count(published.published_value) = boxes.box_count
+    and abs(sum(published.published_value) - 1) > 0.010001

@@ -94,12 +94,12 @@ create table disclosure_attack as select 'safe' as attack_id;
 create table rpt_theme_trends_monthly as
 select *, 'kindness' as theme_slug from rpt_fft_monthly;
 insert into feedback.answer
-select response_id, 'collaborate', '0-9', item_slug, 1, case when response_id < 'r5' then '9' else '8' end,
-    'answered', false, 'd', 1
+select response_id, 'collaborate', '0-9', item_slug, value, value::text, 'answered', false, 'd', 1
 from feedback.response
 cross join (
     values ('understand_health_issues'), ('listen_to_what_matters'), ('include_what_matters')
 ) as items (item_slug)
+cross join lateral (values (case when response_id < 'r5' then 9 else 8 end)) as given (value)
 where response_id <> 'r7' or item_slug <> 'listen_to_what_matters';
 create table fct_answers as select * from feedback.answer where response_id <> 'r100';
 create table composites as

@@ -66,6 +66,28 @@ select
     code = 7, 'd1', number
 from seeded;
 
+-- CollaboRATE: every fourth encounter at the top, every thirteenth with an item missing, every seventeenth with one outside.
+insert into feedback.answer (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state, delivery_id,
+    record_number
+)
+select response_id, 'collaborate', '0-9', item_slug, given, given::text, 'answered', 'd1', number
+from (
+    select
+        seeded.*,
+        items.item_slug,
+        case
+            when place = 3 and number % 17 = 0 then 10
+            when place = 3 and number % 4 > 0 then number % 9
+            else 9
+        end as given
+    from seeded
+    cross join (
+        values (1, 'understand_health_issues'), (2, 'listen_to_what_matters'), (3, 'include_what_matters')
+    ) as items (place, item_slug)
+    where number % 13 > 0 or place < 3
+) as answered;
+
 -- Complaints with one to three subjects, some withdrawn; every second one has another record that names the first again.
 insert into feedback.response_subject (
     response_id, source_slug, source_record_ref, subject_slug, subject_label, delivery_id, record_number

@@ -8,21 +8,21 @@ with figures as (
 mapped as (
     select
         figures.*,
-        mapping.instrument_slug,
-        mapping.score_slug,
-        mapping.box,
-        mapping.measure_slug as own_measure_slug,
-        mapping.numerator_slugs,
-        mapping.denominator_slug,
-        mapping.is_adjusted,
+        mapped_to.instrument_slug,
+        mapped_to.score_slug,
+        mapped_to.box,
+        mapped_to.measure_slug as own_measure_slug,
+        mapped_to.numerator_slugs,
+        mapped_to.denominator_slug,
+        mapped_to.is_adjusted,
         versions.instrument_version
     from figures
-    left join {{ ref('published_measures') }} as mapping
-        on figures.measure_slug = mapping.published_measure_slug
+    left join {{ ref('published_measures') }} as mapped_to
+        on figures.measure_slug = mapped_to.published_measure_slug
     -- A period that reaches over a change of questionnaire is of neither version.
     left join {{ ref('instrument_versions') }} as versions
         on
-            mapping.instrument_slug = versions.instrument_slug
+            mapped_to.instrument_slug = versions.instrument_slug
             and figures.period_first_on >= versions.effective_from
             and figures.period_last_on <= versions.effective_to
     where figures.figure_unit is distinct from 'count'
@@ -117,8 +117,9 @@ select
     instrument_version as measure_version,
     score_slug,
     box,
-    case when date_trunc('month', period_first_on) = date_trunc('month', period_last_on) then 'month' else 'other' end
-        as period_kind,
+    case
+        when date_trunc('month', period_first_on) = date_trunc('month', period_last_on) then 'month' else 'other'
+    end as period_kind,
     period_first_on,
     period_last_on,
     organisation_slug,
