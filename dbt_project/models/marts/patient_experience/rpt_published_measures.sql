@@ -118,7 +118,8 @@ select
     score_slug,
     box,
     case
-        when date_trunc('month', period_first_on) = date_trunc('month', period_last_on) then 'month' else 'other'
+        when date_trunc('month', period_first_on) = date_trunc('month', period_last_on) then 'month'
+        else 'other'
     end as period_kind,
     period_first_on,
     period_last_on,
@@ -149,7 +150,7 @@ select
     recomputed_value::numeric(14, 6) as recomputed_value,
     (published_value - recomputed_value)::numeric(14, 6) as recomputed_difference,
     {{ footnote_codes([
-        "case when box = 'stars' then source_metadata ->> 'star_rating_footnote' else source_metadata ->> 'footnote' end",
+        "source_metadata ->> case box when 'stars' then 'star_rating_footnote' else 'footnote' end",
         "source_metadata ->> 'completed_surveys_footnote'",
     ]) }} as footnote_codes,
     delivery_id
