@@ -15,6 +15,8 @@ MARTS_CHECKS = sorted(
     check.id for _, suite in load_checkpoint(EXPECTATIONS, "marts") for check in suite.checks
 )
 SLOT = "marts_green"
+TOP = sum(f"r{number}" < "r5" and number not in (7, 100) for number in range(1, 101))
+"""Encounters with 9, 9 and 9."""
 
 CLEAN = f"""
 insert into landing.delivery (
@@ -51,7 +53,6 @@ select delivery_id, source_slug, delivery_state, landed_at, 100 as received_coun
     2 as set_aside_count, 2 as duplicate_count, 1 as withdrawn_count
 from landing.delivery;
 create table fct_responses as select * from feedback.response where not is_withdrawn;
-create table fct_answers as select * from feedback.answer where response_id <> 'r100';
 create table fct_comments as
 select
     comment.*, response.organisation_slug, response.service_slug, response.submitted_on,
@@ -92,6 +93,61 @@ insert into audit.recovered_cell (
 create table disclosure_attack as select 'safe' as attack_id;
 create table rpt_theme_trends_monthly as
 select *, 'kindness' as theme_slug from rpt_fft_monthly;
+insert into feedback.answer
+select response_id, 'collaborate', '0-9', item_slug, value, value::text, 'answered', false, 'd', 1
+from feedback.response
+cross join (
+    values ('understand_health_issues'), ('listen_to_what_matters'), ('include_what_matters')
+) as items (item_slug)
+cross join lateral (values (case when response_id < 'r5' then 9 else 8 end)) as given (value)
+where response_id <> 'r7' or item_slug <> 'listen_to_what_matters';
+create table fct_answers as select * from feedback.answer where response_id <> 'r100';
+create table composites as
+select 'both' as composite_slug, '1' as instrument_version, 'collaborate' as member_score_slug;
+create table dim_measures as
+select measure_slug, measure_version, score_slug, statistic, min_responses from (
+    values
+    ('collaborate_top_share', '0-9', 'collaborate', 'favourable_share', 25),
+    ('collaborate_mean_score', '0-9', 'collaborate', 'mean', 25),
+    ('both_top_share', '1', 'both', 'favourable_share', 20),
+    ('nps_net_share', '0-10', 'nps', 'net_share', 20)
+) as definitions (measure_slug, measure_version, score_slug, statistic, min_responses);
+create table fct_scores as
+select response_id, 'collaborate' as score_slug, '0-9' as instrument_version, 'scored' as score_state,
+    'north' as organisation_slug, 'maternity' as service_slug, date '2024-03-05' as submitted_on
+from feedback.response
+where response_id not in ('r7', 'r100');
+create table rpt_measures (
+    measure_slug text, measure_version text, period_kind text, period_first_on date, period_last_on date,
+    organisation_slug text, service_slug text, stratum_attribute text, stratum text, numerator_count bigint,
+    denominator_count bigint, response_count bigint, measure_value numeric, unit text, interval_low numeric,
+    interval_high numeric, cell_state text
+);
+insert into rpt_measures
+select
+    measure_slug, measure_version, period_kind, '2024-01-01'::date + months * interval '1 month', period_last_on,
+    organisation_slug, service_slug, 'all', 'all', numerator_count, denominator_count, response_count,
+    measure_value, unit, interval_low, interval_high, cell_state
+from (
+    values
+    ('collaborate_top_share', '0-9', 'year', 0, '2024-12-31'::date, 'north', 'all', {TOP}, 98, 98,
+        round({TOP} / 98.0, 6), 'share 0-1', 0.3, 0.6, 'value'),
+    ('collaborate_top_share', '0-9', 'month', 2, '2024-03-31', 'north', 'all', {TOP}, 98, 98,
+        round({TOP} / 98.0, 6), 'share 0-1', 0.3, 0.6, 'value'),
+    ('collaborate_top_share', '0-9', 'month', 3, '2024-04-30', 'north', 'all', 0, 0, 0, null, 'share 0-1', null,
+        null, 'not_applicable'),
+    ('collaborate_mean_score', '0-9', 'year', 0, '2024-12-31', 'north', 'maternity', null, 98, 98, 8.4, 'score',
+        8.1, 8.7, 'value'),
+    ('both_top_share', '1', 'year', 0, '2024-12-31', 'north', 'all', 70, 140, 80, 0.52, 'share 0-1', 0.4, 0.6,
+        'value'),
+    ('nps_net_share', '0-10', 'year', 0, '2024-12-31', 'north', 'all', -12, 60, 60, -0.2, 'share -1 to 1', -0.4,
+        0, 'value'),
+    ('nps_net_share', '0-10', 'year', 0, '2024-12-31', 'north', 'ward', null, null, null, null, 'share -1 to 1',
+        null, null, 'suppressed')
+) as cells (
+    measure_slug, measure_version, period_kind, months, period_last_on, organisation_slug, service_slug,
+    numerator_count, denominator_count, response_count, measure_value, unit, interval_low, interval_high, cell_state
+);
 """
 
 # Defects of one slot that do not stand in one another's way: of columns, of rows, of lost deliveries, and
@@ -108,7 +164,7 @@ DEFECTS = (
         "FB-MRT-001": "update fct_source_deliveries set accepted_count = 94",
         "FB-MRT-011": "delete from fct_responses where response_id = 'r1'",
         "FB-MRT-012": "insert into fct_responses select * from feedback.response where is_withdrawn",
-        "FB-MRT-021": "update fct_answers set value_code = '2' where response_id = 'r1'",
+        "FB-MRT-021": "update fct_answers set value_code = '2' where response_id = 'r1' and instrument_slug = 'fft'",
         "FB-MRT-031": "delete from fct_comments where comment_id = 'c1'",
         "FB-MRT-032": "update fct_comments set comment_text = 'unredacted words' where comment_id = 'c2'",
         "FB-MRT-033": "create view patient_experience.fct_comments as "
@@ -128,10 +184,21 @@ DEFECTS = (
         "FB-MRT-065": "update rpt_theme_trends_monthly set wilson_low = 0.1 where share = 0",
         "FB-MRT-070": "update rpt_fft_monthly set numerator_count = 98, share = 98 / 99.0 where share = 1",
         "FB-MRT-081": "update disclosure_attack set attack_id = 'won'",
+        "FB-MRT-090": "update rpt_measures set cell_state = 'few' where measure_value = 8.4",
+        "FB-MRT-091": "update rpt_measures set measure_value = 0 where service_slug = 'ward'",
+        "FB-MRT-092": "update rpt_measures set response_count = 19 where measure_slug = 'both_top_share'",
+        "FB-MRT-095": "update rpt_measures set interval_high = -0.3 where measure_value = -0.2",
+        "FB-MRT-096": "update rpt_measures set numerator_count = 0, denominator_count = 0, response_count = 0, "
+        "measure_value = null, interval_low = null, interval_high = null, cell_state = 'not_applicable' "
+        "where period_first_on = '2024-03-01'",
+        "FB-MRT-097": "update rpt_measures set numerator_count = numerator_count - 1, "
+        f"measure_value = {TOP - 1} / 98.0 where period_kind = 'year' and measure_slug = 'collaborate_top_share'",
     },
     {
         "FB-MRT-002": "delete from fct_source_deliveries",
         "FB-MRT-080": "delete from disclosure_attack",
+        "FB-MRT-093": "update rpt_measures set numerator_count = 50 where measure_value = 8.4",
+        "FB-MRT-094": "update rpt_measures set measure_value = 0.5 where period_first_on = '2024-03-01'",
     },
     {
         "FB-MRT-003": "update fct_source_deliveries "

@@ -11,6 +11,7 @@ from pathlib import Path
 import harbour
 import pytest
 from run_stages import run_stages
+from scipy.stats import binomtest
 
 from patient_feedback.settings import Role, Settings
 from patient_feedback.warehouse.connection import connect
@@ -116,3 +117,52 @@ def test_published_shares_agree_with_a_count_from_the_file(published, delivered)
     counted_positive = Counter(month_of(row) for row in positive if row["Trust"] == "NHFT")
     assert len(months) >= 6
     assert months == {month: (counted_positive[month], counted[month]) for month in months}
+
+
+@pytest.mark.parametrize(
+    ("query", "length"),
+    [
+        (
+            "select period_first_on, measure_slug, numerator_count, denominator_count, measure_value, interval_low, "
+            "interval_high from patient_experience.rpt_measures where organisation_slug = 'nhft' "
+            "and service_slug = 'all' and stratum_attribute = 'all' and measure_version = '2020' "
+            "and period_kind = 'month' and measure_slug like 'fft%%' and cell_state = 'value'",
+            2,
+        ),
+        (
+            "select period_first_on, measure_slug, numerator_count, denominator_count, measure_value, interval_low, "
+            "interval_high from patient_experience.rpt_measures where organisation_slug = 'nhft' "
+            "and service_slug = 'all' and stratum_attribute = 'all' and measure_version = '2020' "
+            "and period_kind = 'year' and measure_slug like 'fft%%' and cell_state = 'value'",
+            1,
+        ),
+        (
+            "select month_start_on, measure_slug, numerator_count, denominator_count, share, wilson_low, wilson_high "
+            "from patient_experience.rpt_fft_monthly where organisation_slug = 'nhft' and service_slug = 'all' "
+            "and cell_state = 'value'",
+            2,
+        ),
+    ],
+    ids=["rpt_measures by month", "rpt_measures by year", "rpt_fft_monthly"],
+)
+def test_shares_and_intervals_are_those_that_another_library_makes_of_the_file(
+    published, delivered, query, length
+):
+    """Every shown period of the trust whose dates have one reading, positive and negative."""
+    answers = {
+        row["Respondent ID"]: (tuple(map(int, row["Date"].split("/")[:0:-1])), row["FFT categorical answer"])
+        for row in delivered
+        if row["Trust"] == "NHFT" and row["FFT categorical answer"] in set("123456")
+    }
+    codes = {"fft_positive_share": set("12"), "fft_negative_share": set("45")}
+    with connect(published, "test", Role.ANALYST) as connection:
+        cells = connection.execute(query).fetchall()
+    assert {cell[1] for cell in cells} == set(codes)
+    assert len(cells) >= 2
+    for first_on, measure, *numbers in cells:
+        period = (first_on.year, first_on.month)[:length]
+        given = [code for day, code in answers.values() if day[:length] == period]
+        asked_for = sum(code in codes[measure] for code in given)
+        interval = binomtest(asked_for, len(given)).proportion_ci(method="wilson")
+        expected = [asked_for, len(given), asked_for / len(given), interval.low, interval.high]
+        assert [float(number) for number in numbers] == pytest.approx(expected, abs=2e-6), (first_on, measure)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import subprocess
+import sys
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from drops import FolderDrop
 from published import PublishedFigures
 
 from patient_feedback.errors import UnreadableFileError
-from patient_feedback.settings import Settings
+from patient_feedback.settings import Role, Settings
 from patient_feedback.sources.hcahps_file import facility_number, read_records
 
 CURRENT = (
@@ -380,3 +383,105 @@ def test_whole_real_file_reconciles(hospitals: PublishedFigures, tmp_path: Path)
         "group by organisation_slug having sum(value_number) <> 100 or count(*) <> 3"
     )
     assert boxes == []
+    _build_published_measures(hospitals.settings)
+    _compare_with_the_file(hospitals, Path(given))
+
+
+COMPOSITES = {
+    "h_comp_1": ("h_nurse_respect", "h_nurse_listen", "h_nurse_explain"),
+    "h_comp_2": ("h_doctor_respect", "h_doctor_listen", "h_doctor_explain"),
+    "h_comp_3": ("h_call_button", "h_bath_help"),
+    "h_comp_5": ("h_med_for", "h_side_effects"),
+    "h_comp_6": ("h_disch_help", "h_symptoms"),
+    "h_comp_7": ("h_ct_prefer", "h_ct_under", "h_ct_med"),
+}
+BOXES = {
+    "h_comp_6": {"top": "y_p", "bottom": "n_p"},
+    "h_comp_7": {"top": "sa", "middle": "a", "bottom": "d_sd"},
+}
+FOUR_POINT_BOXES = {"top": "a_p", "middle": "u_p", "bottom": "sn_p"}
+
+
+def _build_published_measures(settings: Settings) -> None:
+    """Build the mart and what it reads in this warehouse, with their checks."""
+    project = settings.project_dir / "dbt_project"
+    environment = {
+        **os.environ,
+        "FEEDBACK_DB_HOST": settings.db_host,
+        "FEEDBACK_DB_PORT": str(settings.db_port),
+        "FEEDBACK_DB_NAME": settings.db_name,
+        "FEEDBACK_SECRET_PIPELINE_PASSWORD": settings.password(Role.PIPELINE),
+        "FEEDBACK_MARTS_SLOT": "marts_blue",
+    }
+    target = settings.home / "dbt_published"
+    command = (
+        *(
+            str(Path(sys.executable).with_name("dbt")),
+            "--warn-error",
+            "build",
+            "--indirect-selection",
+            "cautious",
+        ),
+        *("--select", "+rpt_published_measures", "measures"),
+        *("--project-dir", str(project), "--profiles-dir", str(project)),
+        *("--target-path", str(target), "--log-path", str(target)),
+    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def _compare_with_the_file(hospitals: PublishedFigures, path: Path) -> None:
+    """Composites, boxes and values of the mart against the file, read by csv alone."""
+    delivered: dict[str, dict[str, int]] = defaultdict(dict)
+    with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as file:
+        for record in csv.DictReader(io.TextIOWrapper(file, "utf-8-sig")):
+            if record["hcahps_answer_percent"]:
+                hospital = f"n_{record['facility_id'].zfill(6).lower()}"
+                delivered[hospital][record["hcahps_measure_id"].lower()] = int(
+                    record["hcahps_answer_percent"]
+                )
+    assert len(delivered) == 3_225
+    # On the repaired number of each hospital hangs every one of its shares.
+    shown: dict[str, dict[str, int]] = defaultdict(dict)
+    for hospital, measure, share in hospitals.rows(
+        "select organisation_slug, published_measure_slug, measure_value from marts_blue.rpt_published_measures "
+        "where unit = 'share 0-1' and measure_value is not null"
+    ):
+        shown[hospital][measure] = round(100 * share)
+    assert shown == delivered
+    assert hospitals.rows(
+        "select count(*) from marts_blue.rpt_published_measures where interval_low is not null or measure_version <> '2006'"
+    ) == [(0,)]
+
+    composites = {
+        (hospital, measure): (float(difference), count)
+        for hospital, measure, difference, count in hospitals.rows(
+            "select organisation_slug, published_measure_slug, 100 * recomputed_difference, recomputed_item_count "
+            "from marts_blue.rpt_published_measures where recomputed_value is not null"
+        )
+    }
+    assert len(composites) == 3_225 * (5 * 3 + 2)
+    for (hospital, measure), (difference, count) in composites.items():
+        composite = measure[: len("h_comp_1")]
+        box = measure[len("h_comp_1_") :]
+        items = [delivered[hospital][f"{item}_{box}"] for item in COMPOSITES[composite]]
+        own = delivered[hospital][measure] - sum(items) / len(items)
+        assert (difference, count) == (pytest.approx(own, abs=2e-4), len(items)), (hospital, measure)
+        assert abs(own) <= (0.67 if measure == "h_comp_1_a_p" else 2.0) + 1e-9, (hospital, measure)
+    for shares in delivered.values():
+        for composite in COMPOSITES:
+            boxes = BOXES.get(composite, FOUR_POINT_BOXES).values()
+            assert sum(shares[f"{composite}_{box}"] for box in boxes) == 100
+
+
+@pytest.mark.parametrize(("name", "length"), [("state_results.csv", 4_580), ("national_results.csv", 90)])
+def test_boxes_of_every_state_and_of_the_country_add_up(name: str, length: int) -> None:
+    """In the files of 2015 to 2023 that lie beside the hospitals'."""
+    path = Path(os.environ.get("HCAHPS_ZIP", "")).with_name(name) if os.environ.get("HCAHPS_ZIP") else None
+    if path is None or not path.is_file():
+        pytest.skip(f"HCAHPS_ZIP names no file with {name} beside it")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    boxes = ("Bottom-box Percentage", "Middle-box Percentage", "Top-box Percentage")
+    assert len(rows) == length
+    assert {sum(int(one[box] or 0) for box in boxes) for one in rows} == {100}

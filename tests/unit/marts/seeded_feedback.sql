@@ -66,6 +66,28 @@ select
     code = 7, 'd1', number
 from seeded;
 
+-- CollaboRATE: every fourth encounter at the top, every thirteenth with an item missing, every seventeenth with one outside.
+insert into feedback.answer (
+    response_id, instrument_slug, instrument_version, item_slug, value_number, value_code, answer_state, delivery_id,
+    record_number
+)
+select response_id, 'collaborate', '0-9', item_slug, given, given::text, 'answered', 'd1', number
+from (
+    select
+        seeded.*,
+        items.item_slug,
+        case
+            when place = 3 and number % 17 = 0 then 10
+            when place = 3 and number % 4 > 0 then number % 9
+            else 9
+        end as given
+    from seeded
+    cross join (
+        values (1, 'understand_health_issues'), (2, 'listen_to_what_matters'), (3, 'include_what_matters')
+    ) as items (place, item_slug)
+    where number % 13 > 0 or place < 3
+) as answered;
+
 -- Complaints with one to three subjects, some withdrawn; every second one has another record that names the first again.
 insert into feedback.response_subject (
     response_id, source_slug, source_record_ref, subject_slug, subject_label, delivery_id, record_number
@@ -94,11 +116,54 @@ from (values
     (1, 'england', 'fft_response_count', 30, 'count', 'published', null),
     (1, 'england', 'fft_positive_percent', 90, 'percent', 'published', 30),
     (2, 'trust_1', 'fft_response_count', 27, 'count', 'published', null),
-    (2, 'trust_1', 'fft_positive_percent', 90, 'percent', 'published', 27),
+    (2, 'trust_1', 'fft_positive_percent', 89, 'percent', 'published', 27),
     (3, 'trust_9', 'fft_response_count', 3, 'count', 'published', null),
     (3, 'trust_9', 'fft_positive_percent', null, 'percent', 'suppressed', 3),
     (3, 'trust_9', 'fft_eligible_count', null, 'count', 'not_available', null)
 ) as published (number, organisation_slug, measure_slug, value_number, unit, figure_state, respondent_count);
+
+-- The answers of one month of trust_1, and two American hospitals: one with its figures, one without and with footnotes.
+insert into feedback.published_figure (
+    figure_id, source_slug, source_record_ref, measure_slug, organisation_slug, organisation_name, is_total,
+    period_first_on, period_last_on, value_number, unit, figure_state, is_value_set_aside, respondent_count,
+    respondent_band, source_metadata, delivery_id, record_number
+)
+select
+    md5(organisation_slug || measure_slug), source_slug,
+    case source_slug when 'monthly' then organisation_slug else organisation_slug || '|' || measure_slug end,
+    measure_slug, organisation_slug, 'Published ' || organisation_slug, false, period_first_on::date,
+    period_last_on::date, value_number, unit, figure_state, false, respondent_count, respondent_band,
+    source_metadata::jsonb, 'd1', 10 + row_number() over ()
+from (values
+    ('monthly', 'trust_1', '2021-03-01', '2021-03-31', 'fft_very_good_count', 20, 'count', 'published', null, null, '{}'),
+    ('monthly', 'trust_1', '2021-03-01', '2021-03-31', 'fft_good_count', 4, 'count', 'published', null, null, '{}'),
+    ('monthly', 'trust_1', '2021-03-01', '2021-03-31', 'fft_negative_percent', 4, 'percent', 'published', 27, null, '{}'),
+    ('monthly', 'trust_1', '2021-03-01', '2021-03-31', 'fft_poor_count', 1, 'count', 'published', null, null, '{}'),
+    ('monthly', 'trust_1', '2021-03-01', '2021-03-31', 'fft_very_poor_count', null, 'count', 'suppressed', null, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_comp_1_a_p', 74, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_comp_1_u_p', 18, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_comp_1_sn_p', 8, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_respect_a_p', 79, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_respect_u_p', 15, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_respect_sn_p', 6, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_listen_a_p', 70, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_listen_u_p', 21, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_listen_sn_p', 9, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_explain_a_p', 71, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_nurse_explain_u_p', 20, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_comp_1_linear_score', 91, 'score', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_star_rating', 3, 'stars', 'published', 536, null,
+        '{"star_rating_footnote": "15"}'),
+    ('hcahps', 'n_010001', '2024-07-01', '2025-06-30', 'h_comp_2_a_p', 80, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010001', '2022-01-01', '2022-12-31', 'h_new_question', 12, 'percent', 'published', 536, null, '{}'),
+    ('hcahps', 'n_010005', '2022-01-01', '2022-12-31', 'h_comp_1_a_p', null, 'percent', 'not_available', null, 'FEWER THAN 50',
+        '{"footnote": "1, 11", "completed_surveys_footnote": "11", "response_rate_footnote": "7"}'),
+    ('hcahps', 'n_010005', '2022-01-01', '2022-12-31', 'h_comp_1_star_rating', null, 'stars', 'not_applicable', null, null,
+        '{"star_rating_footnote": "too few surveys"}')
+) as published (
+    source_slug, organisation_slug, period_first_on, period_last_on, measure_slug, value_number, unit, figure_state,
+    respondent_count, respondent_band, source_metadata
+);
 
 insert into feedback.comment (
     comment_id, response_id, source_slug, source_record_ref, question_slug, question_intent, comment_state,

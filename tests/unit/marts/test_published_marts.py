@@ -36,6 +36,7 @@ PATIENT_EXPERIENCE = (
     "bridge_topics_partnership",
     "bridge_response_subjects",
     "fct_published_figures",
+    "rpt_published_measures",
     "rpt_measures",
     "fct_serious_comments",
     "fct_rating_conflicts",
@@ -593,6 +594,18 @@ HARMS = {
     "figures_have_a_known_state": "update fct_published_figures set figure_state = 'zero' where is_total",
     "assert_only_published_figures_have_values": "update fct_published_figures set figure_value = 0 "
     "where figure_state = 'suppressed'",
+    "published_measures_are_listed_once": "insert into rpt_published_measures select * from rpt_published_measures limit 1",
+    "published_measures_have_a_known_state": "update rpt_published_measures set cell_state = 'zero' where is_total",
+    "published_measures_are_defined_here": "update published_measures set measure_slug = 'nobody_knows' "
+    "where published_measure_slug = 'h_comp_1_a_p'",
+    "assert_published_measures_show_numbers_only_as_values": "update rpt_published_measures set measure_value = 0 "
+    "where cell_state = 'suppressed'",
+    "assert_published_shares_agree_with_their_counts": "update rpt_published_measures set numerator_count = 26 "
+    "where numerator_count = 24",
+    "assert_published_composites_agree_with_their_items": "update rpt_published_measures "
+    "set recomputed_difference = 0.021 where recomputed_item_count = 3 and box = 'middle'",
+    "assert_published_boxes_add_up": "update rpt_published_measures set published_value = 0.5 "
+    "where published_measure_slug = 'h_nurse_listen_a_p'",
     "charted_points_are_listed_once": "insert into rpt_measure_signals select * from rpt_measure_signals "
     "where topic_slug is not null limit 1",
     "charted_measures_are_defined": "update rpt_measure_signals set measure_slug = 'nobody_knows' "
