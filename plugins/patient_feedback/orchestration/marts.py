@@ -43,7 +43,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
     _invoke_dbt(
         settings,
         slot,
-        ["build"],
+        ["build", "--exclude-resource-type", "unit_test"],
         {
             "encoder_version": versions.encoder,
             "sentiment_model_version": versions.sentiment,

@@ -146,12 +146,12 @@ select
     {{ unless_suppressed('is_suppressed', 'measured_value') }}::numeric(14, 6) as measure_value,
     unit,
     case
-        when is_suppressed then null
+        when is_suppressed or denominator_count = 0 then null
         when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'low') }}
         else greatest(measured_value - spread, lowest)
     end::numeric(14, 6) as interval_low,
     case
-        when is_suppressed then null
+        when is_suppressed or denominator_count = 0 then null
         when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'high') }}
         else least(measured_value + spread, highest)
     end::numeric(14, 6) as interval_high,
