@@ -13,10 +13,10 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The sums of a row of `relation`, 0 where it has none. -#}
-{% macro filled_score_sums(relation) -%}
+{#- The sums of nobody. -#}
+{% macro no_score_sums() -%}
     {% for column in score_sums() -%}
-    coalesce({{ relation }}.{{ column }}, 0) as {{ column }}{{ ', ' if not loop.last }}
+    0 as {{ column }}{{ ', ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

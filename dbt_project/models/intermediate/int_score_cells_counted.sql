@@ -45,7 +45,20 @@ parts as (
     from counted
 ),
 
-filled as (
+-- Zeros are added to what is counted, not joined: the planner cannot know how many groups there are.
+listed as (
+    select
+        score_slug,
+        score_version,
+        period_kind,
+        period_first_on,
+        organisation_slug,
+        part_kind,
+        part_slug,
+        response_count,
+        {{ score_sums() | join(', ') }}
+    from counted
+    union all
     select
         periods.score_slug,
         periods.score_version,
@@ -54,24 +67,30 @@ filled as (
         parts.organisation_slug,
         parts.part_kind,
         parts.part_slug,
-        coalesce(counted.response_count, 0) as response_count,
-        {{ filled_score_sums('counted') }}
+        0 as response_count,
+        {{ no_score_sums() }}
     from periods
     inner join parts
         on
             periods.score_slug = parts.score_slug
             and periods.score_version = parts.score_version
             and periods.period_kind = parts.period_kind
-    left join counted
-        on
-            periods.score_slug = counted.score_slug
-            and periods.score_version = counted.score_version
-            and periods.period_kind = counted.period_kind
-            and coalesce(periods.period_first_on, '-infinity'::date)
-            = coalesce(counted.period_first_on, '-infinity'::date)
-            and parts.organisation_slug = counted.organisation_slug
-            and parts.part_kind = counted.part_kind
-            and parts.part_slug = counted.part_slug
+),
+
+filled as (
+    select
+        score_slug,
+        score_version,
+        period_kind,
+        period_first_on,
+        organisation_slug,
+        part_kind,
+        part_slug,
+        sum(response_count)::bigint as response_count,
+        {{ added_score_sums() }}
+    from listed
+    group by
+        score_slug, score_version, period_kind, period_first_on, organisation_slug, part_kind, part_slug
 ),
 
 rolled_up as (

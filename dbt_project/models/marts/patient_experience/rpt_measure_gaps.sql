@@ -29,6 +29,9 @@ ranked as (
         strata.*,
         totals.response_count as total_response_count,
         first_value(strata.stratum) over preferred as reference_stratum,
+        first_value(strata.measure_value) over preferred as reference_value,
+        first_value(strata.interval_low) over preferred as reference_low,
+        first_value(strata.interval_high) over preferred as reference_high,
         max(strata.response_count) filter (where strata.stratum = 'not_stated') over cell
             as unknown_response_count,
         bool_or(strata.stratum = 'not_stated') over cell as has_unknown_group
@@ -63,28 +66,22 @@ ranked as (
 compared as (
     select
         ranked.*,
-        reference.measure_value as reference_value,
         case
-            when ranked.stratum <> reference.stratum then ranked.measure_value - reference.measure_value
+            when ranked.stratum <> ranked.reference_stratum then ranked.measure_value - ranked.reference_value
         end as gap,
         sqrt(
-            (ranked.measure_value - ranked.interval_low) ^ 2
-            + (reference.interval_high - reference.measure_value) ^ 2
+            (ranked.measure_value - ranked.interval_low)
+            ^ 2
+            + (ranked.reference_high - ranked.reference_value)
+            ^ 2
         ) as gap_below,
         sqrt(
-            (ranked.interval_high - ranked.measure_value) ^ 2
-            + (reference.measure_value - reference.interval_low) ^ 2
+            (ranked.interval_high - ranked.measure_value)
+            ^ 2
+            + (ranked.reference_value - ranked.reference_low)
+            ^ 2
         ) as gap_above
     from ranked
-    left join strata as reference
-        on
-            ranked.measure_slug = reference.measure_slug
-            and ranked.measure_version = reference.measure_version
-            and ranked.period_first_on = reference.period_first_on
-            and ranked.organisation_slug = reference.organisation_slug
-            and ranked.stratum_attribute = reference.stratum_attribute
-            and ranked.reference_stratum = reference.stratum
-            and reference.cell_state = 'value'
 )
 
 select

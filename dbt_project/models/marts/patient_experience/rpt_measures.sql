@@ -1,4 +1,7 @@
-{{ config(indexes=[{'columns': ['measure_slug', 'organisation_slug', 'period_first_on']}]) }}
+{{ config(
+    indexes=[{'columns': ['measure_slug', 'organisation_slug', 'period_first_on']}],
+    post_hook='analyze {{ this }}',
+) }}
 
 with flags as (
     select * from {{ ref('int_cells_suppressed') }}
