@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 MODELS = (
     "int_score_cells_counted",
-    "int_month_cells_suppressed",
-    "int_year_cells_counted",
-    "int_year_cells_suppressed",
+    "int_score_cells_suppressed",
+    "int_side_cells_suppressed",
+    "int_cells_suppressed",
     "rpt_measures",
 )
 MINIMUM = {"fft": 5, "collaborate": 25}
@@ -25,6 +25,7 @@ KINDS = {
     "collaborate": ((9, 1, 0), (2, 0, 1), (7, 0, 1)),
 }
 VERSION = {"fft": "2020", "collaborate": "0-9"}
+PERIOD = {"fft": "month", "collaborate": "year"}
 MEASURES = {
     "fft_positive_share": ("fft", 1),
     "fft_negative_share": ("fft", 2),
@@ -40,11 +41,11 @@ months = st.lists(st.lists(services, min_size=1, max_size=3), min_size=1, max_si
 OBSERVED = """
 insert into chance.int_observations_gathered (
     response_id, score_slug, score_version, observation_count, value_sum, value_square_sum, favourable_sum,
-    favourable_square_sum, unfavourable_sum, unfavourable_square_sum, product_sum, month_start_on, year_start_on,
+    favourable_square_sum, unfavourable_sum, unfavourable_square_sum, product_sum, period_kind, period_first_on,
     organisation_slug, service_slug, age_band, sex, ethnic_group, deprivation_quintile, preferred_language, disability
 )
 select
-    'r', %s, %s, 1, value, value ^ 2, favourable, favourable, unfavourable, unfavourable, 0, %s::date, %s::date, %s, %s,
+    'r', %s, %s, 1, value, value ^ 2, favourable, favourable, unfavourable, unfavourable, 0, %s, %s::date, %s, %s,
     'adult', 'not_stated', 'not_stated', 'not_stated', 'not_stated', 'not_stated'
 from (values (%s::numeric, %s::numeric, %s::numeric)) as given (value, favourable, unfavourable)
 cross join generate_series(1, %s)
@@ -66,6 +67,12 @@ def models(marts: Any) -> dict[str, str]:
     return compiled
 
 
+def period_of(score: str, month: int) -> tuple[str, datetime.date]:
+    """Return the period that a score of a month, from 0, is published in."""
+    kind = PERIOD[score]
+    return kind, YEAR.replace(month=month + 1) if kind == "month" else YEAR
+
+
 def truth_of(given_months: list[Any]) -> dict[tuple[Any, ...], list[tuple[int, int, int, int]]]:
     """Return, by score, period and place, how often each kind of answer was given: (value, favourable, unfavourable, n)."""
     truth: dict[tuple[Any, ...], list[tuple[int, int, int, int]]] = defaultdict(list)
@@ -74,13 +81,12 @@ def truth_of(given_months: list[Any]) -> dict[tuple[Any, ...], list[tuple[int, i
             for service, answers in enumerate(parts):
                 for score, kinds in KINDS.items():
                     for kind, count in zip(kinds, answers, strict=True):
-                        for period in (("month", YEAR.replace(month=number + 1)), ("year", YEAR)):
-                            for place in (
-                                (f"o{organisation}", f"s{service}"),
-                                (f"o{organisation}", "all"),
-                                ("all", "all"),
-                            ):
-                                truth[(score, *period, *place)].append((*kind, count))
+                        for place in (
+                            (f"o{organisation}", f"s{service}"),
+                            (f"o{organisation}", "all"),
+                            ("all", "all"),
+                        ):
+                            truth[(score, *period_of(score, number), *place)].append((*kind, count))
     return truth
 
 
@@ -99,8 +105,7 @@ def published_of(
                 (
                     score,
                     VERSION[score],
-                    YEAR.replace(month=number + 1),
-                    YEAR,
+                    *period_of(score, number),
                     f"o{organisation}",
                     f"s{service}",
                     *kind,
