@@ -120,34 +120,23 @@ def test_published_shares_agree_with_a_count_from_the_file(published, delivered)
 
 
 @pytest.mark.parametrize(
-    ("query", "length"),
+    "query",
     [
         (
             "select period_first_on, measure_slug, numerator_count, denominator_count, measure_value, interval_low, "
             "interval_high from patient_experience.rpt_measures where organisation_slug = 'nhft' "
             "and service_slug = 'all' and stratum_attribute = 'all' and measure_version = '2020' "
-            "and period_kind = 'month' and measure_slug like 'fft%%' and cell_state = 'value'",
-            2,
-        ),
-        (
-            "select period_first_on, measure_slug, numerator_count, denominator_count, measure_value, interval_low, "
-            "interval_high from patient_experience.rpt_measures where organisation_slug = 'nhft' "
-            "and service_slug = 'all' and stratum_attribute = 'all' and measure_version = '2020' "
-            "and period_kind = 'year' and measure_slug like 'fft%%' and cell_state = 'value'",
-            1,
+            "and period_kind = 'month' and measure_slug like 'fft%%' and cell_state = 'value'"
         ),
         (
             "select month_start_on, measure_slug, numerator_count, denominator_count, share, wilson_low, wilson_high "
             "from patient_experience.rpt_fft_monthly where organisation_slug = 'nhft' and service_slug = 'all' "
-            "and cell_state = 'value'",
-            2,
+            "and cell_state = 'value'"
         ),
     ],
-    ids=["rpt_measures by month", "rpt_measures by year", "rpt_fft_monthly"],
+    ids=["rpt_measures", "rpt_fft_monthly"],
 )
-def test_shares_and_intervals_are_those_that_another_library_makes_of_the_file(
-    published, delivered, query, length
-):
+def test_shares_and_intervals_are_those_that_another_library_makes_of_the_file(published, delivered, query):
     """Every shown period of the trust whose dates have one reading, positive and negative."""
     answers = {
         row["Respondent ID"]: (tuple(map(int, row["Date"].split("/")[:0:-1])), row["FFT categorical answer"])
@@ -160,8 +149,7 @@ def test_shares_and_intervals_are_those_that_another_library_makes_of_the_file(
     assert {cell[1] for cell in cells} == set(codes)
     assert len(cells) >= 2
     for first_on, measure, *numbers in cells:
-        period = (first_on.year, first_on.month)[:length]
-        given = [code for day, code in answers.values() if day[:length] == period]
+        given = [code for day, code in answers.values() if day[:2] == (first_on.year, first_on.month)]
         asked_for = sum(code in codes[measure] for code in given)
         interval = binomtest(asked_for, len(given)).proportion_ci(method="wilson")
         expected = [asked_for, len(given), asked_for / len(given), interval.low, interval.high]
