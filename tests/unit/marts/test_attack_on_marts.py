@@ -81,6 +81,7 @@ def test_number_that_one_measure_shows_and_another_hides_is_recorded_without_its
 
 
 PUBLISH_BEFORE = f"""
+    drop schema if exists marts_green cascade;
     create schema marts_green;
     create table marts_green.rpt_measures as table rpt_measures;
     create table marts_green.dim_measures as table dim_measures;
