@@ -33,10 +33,10 @@ def test_built_marts_give_no_suppressed_number_away(harmed: Callable[[str], Mart
 
 SHOW_ONE = """
     with chosen as (
-        select flags.tree_key, flags.organisation_slug, flags.part_slug, counted.period_first_on
+        select flags.tree_key, flags.organisation_slug, flags.part_kind, flags.part_slug, counted.period_first_on
         from int_score_cells_suppressed as flags
         inner join int_score_cells_counted as counted using (tree_key, organisation_slug, part_kind, part_slug)
-        where is_suppressed and score_slug = 'fft' and period_first_on is not null
+        where is_suppressed and score_slug = 'fft' and period_first_on is not null and part_kind = 'service'
         order by part_slug = 'all', period_first_on, organisation_slug, part_slug
         limit 1
     )
@@ -45,12 +45,13 @@ SHOW_ONE = """
         cell_state = 'value', response_count = counted.response_count, denominator_count = counted.response_count,
         numerator_count = counted.favourable_sum
     from int_score_cells_counted as counted
-    inner join chosen using (tree_key, organisation_slug, part_slug)
+    inner join chosen using (tree_key, organisation_slug, part_kind, part_slug)
     where
         shown.period_kind = 'month'
         and shown.period_first_on = counted.period_first_on
         and shown.organisation_slug = counted.organisation_slug
         and shown.service_slug = counted.part_slug
+        and shown.stratum_attribute = 'all'
         and shown.measure_slug = 'fft_positive_share'
 """
 
