@@ -71,20 +71,20 @@ def try_newest_file(source: Source) -> Trial:
     return trial
 
 
-def _unread(record: MappedRecord) -> set[str]:
+def _unread(record: MappedRecord) -> list[str]:
     """Return what a record has that the declaration does not read; each once, however often it stands there."""
-    said = set()
+    said = []
     if record.source_record_ref is None:
-        said.add("mapping.record_ref is empty")
+        said.append("mapping.record_ref is empty")
     for name in record.unmapped_fields:
-        said.add(f"mapping: {name} is not among its declared values")
+        said.append(f"mapping: {name} is not among its declared values")
     for answer in record.answers:
         if not answer.is_documented:
-            said.add(f"mapping: {answer.item_slug} is none of its codes, nor in its range")
+            said.append(f"mapping: {answer.item_slug} is none of its codes, nor in its range")
     for figure in record.figures:
         if not figure.is_documented:
-            said.add(f"mapping.figures: {figure.measure_slug} is no number that the declaration reads")
-    return said
+            said.append(f"mapping.figures: {figure.measure_slug} is no number that the declaration reads")
+    return list(dict.fromkeys(said))
 
 
 def expected_names(source: Source) -> str:
