@@ -6,6 +6,13 @@
     ]) }}
 {%- endmacro %}
 
+{#- The sums of a row of `relation`. -#}
+{% macro score_sums_of(relation) -%}
+    {% for column in score_sums() -%}
+    {{ relation }}.{{ column }}{{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
 {#- The sums of a group of rows. -#}
 {% macro added_score_sums() -%}
     {% for column in score_sums() -%}

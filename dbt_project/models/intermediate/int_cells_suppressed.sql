@@ -1,25 +1,40 @@
--- Which cells of all scores must not be published, and by which step of the rule.
-with of_scores as (
-    select * from {{ ref('int_score_cells_suppressed') }}
-),
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
-of_sides as (
-    select * from {{ ref('int_side_cells_suppressed') }}
+-- Every counted cell, where it stands in a report, and whether it must not be published.
+with counted as (
+    select * from {{ ref('int_score_cells_counted') }}
 ),
 
 flags as (
-    select * from of_scores
+    select * from {{ ref('int_score_cells_suppressed') }}
     union all
-    select * from of_sides
+    select * from {{ ref('int_side_cells_suppressed') }}
 )
 
 select
-    tree_key,
-    organisation_slug,
-    part_kind,
-    part_slug,
-    is_below_minimum,
-    is_second_smallest,
-    is_in_suppressed_parent,
-    is_suppressed
-from flags
+    counted.score_slug,
+    counted.score_version,
+    counted.period_kind,
+    counted.period_first_on,
+    (
+        counted.period_first_on
+        + case counted.period_kind when 'month' then interval '1 month' else interval '1 year' end
+        - interval '1 day'
+    )::date as period_last_on,
+    counted.organisation_slug,
+    counted.part_kind,
+    counted.part_slug,
+    case when counted.part_kind = 'service' then counted.part_slug else 'all' end as service_slug,
+    case when counted.part_kind = 'service' then 'all' else counted.part_kind end as stratum_attribute,
+    case when counted.part_kind = 'service' then 'all' else counted.part_slug end as stratum,
+    counted.response_count,
+    {{ score_sums_of('counted') }},
+    counted.min_responses,
+    flags.is_suppressed
+from counted
+inner join flags
+    on
+        counted.tree_key = flags.tree_key
+        and counted.organisation_slug = flags.organisation_slug
+        and counted.part_kind = flags.part_kind
+        and counted.part_slug = flags.part_slug

@@ -3,22 +3,16 @@
 -- could be read beside it.
 with shown_cells as (
     select
-        counted.period_first_on as month_start_on,
-        counted.organisation_slug,
-        counted.observation_count::bigint as comment_count
-    from {{ ref('int_score_cells_counted') }} as counted
-    inner join {{ ref('int_cells_suppressed') }} as flags
-        on
-            counted.tree_key = flags.tree_key
-            and counted.organisation_slug = flags.organisation_slug
-            and counted.part_kind = flags.part_kind
-            and counted.part_slug = flags.part_slug
+        cells.period_first_on as month_start_on,
+        cells.organisation_slug,
+        cells.observation_count::bigint as comment_count
+    from {{ ref('int_cells_suppressed') }} as cells
     where
-        counted.score_slug = 'comment_sentiment'
-        and counted.period_kind = 'month'
-        and counted.part_kind = 'all'
-        and counted.observation_count > 0
-        and not flags.is_suppressed
+        cells.score_slug = 'comment_sentiment'
+        and cells.period_kind = 'month'
+        and cells.part_kind = 'all'
+        and cells.observation_count > 0
+        and not cells.is_suppressed
 ),
 
 comment_topics as (

@@ -88,22 +88,10 @@ REPORTS = (
         """,
         group=SCORE_GROUP,
         truth=f"""
-            with cells as (
-                select
-                    counted.score_slug || ' ' || counted.score_version as family,
-                    counted.*,
-                    case when period_kind = 'month' then (period_first_on + interval '1 month' - interval '1 day')::date
-                    else (period_first_on + interval '1 year' - interval '1 day')::date end as period_last_on,
-                    case when part_kind = 'service' then part_slug else 'all' end as service_slug,
-                    case when part_kind = 'service' then 'all' else part_kind end as stratum_attribute,
-                    case when part_kind = 'service' then 'all' else part_slug end as stratum
-                from {{slot}}.int_score_cells_counted as counted
-                where score_slug not in (select composite_slug from {{slot}}.composites)
-            )
             select
-                family, period_kind, period_first_on, period_last_on, organisation_slug, service_slug,
-                stratum_attribute, stratum, quantity, number
-            from cells
+                score_slug || ' ' || score_version, period_kind, period_first_on, period_last_on, organisation_slug,
+                service_slug, stratum_attribute, stratum, quantity, number
+            from {{slot}}.int_cells_suppressed as cells
             cross join lateral (
                 select '{RESPONSES}' as quantity, cells.response_count as number
                 union all
@@ -122,6 +110,7 @@ REPORTS = (
                     and measures.measure_version = cells.score_version
                     and measures.statistic in ('favourable_share', 'neutral_share', 'unfavourable_share')
             ) as counts
+            where score_slug not in (select composite_slug from {{slot}}.composites)
         """,
     ),
     Report(

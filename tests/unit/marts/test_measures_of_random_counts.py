@@ -63,7 +63,7 @@ def models(marts: Any) -> dict[str, str]:
             sql = sql.replace(f'"{marts.settings.db_name}"."{marts.slot}"."{name}"', f"chance.{name}")
         compiled[model] = sql
     assert "chance.int_observations_gathered" in compiled["int_score_cells_counted"]
-    assert "chance.int_score_cells_counted" in compiled["rpt_measures"]
+    assert "chance.int_cells_suppressed" in compiled["rpt_measures"]
     return compiled
 
 

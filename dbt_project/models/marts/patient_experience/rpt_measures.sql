@@ -3,21 +3,8 @@
     post_hook='analyze {{ this }}',
 ) }}
 
-with flags as (
+with cells as (
     select * from {{ ref('int_cells_suppressed') }}
-),
-
-cells as (
-    select
-        counted.*,
-        flags.is_suppressed
-    from {{ ref('int_score_cells_counted') }} as counted
-    inner join flags
-        on
-            counted.tree_key = flags.tree_key
-            and counted.organisation_slug = flags.organisation_slug
-            and counted.part_kind = flags.part_kind
-            and counted.part_slug = flags.part_slug
 ),
 
 -- What each statistic adds up, and the squares that its interval needs.
@@ -28,8 +15,10 @@ observed as (
         cells.period_kind,
         cells.period_first_on,
         cells.organisation_slug,
-        cells.part_kind,
-        cells.part_slug,
+        cells.period_last_on,
+        cells.service_slug,
+        cells.stratum_attribute,
+        cells.stratum,
         cells.response_count,
         cells.observation_count,
         cells.is_suppressed,
@@ -64,8 +53,9 @@ composed as (
         observed.period_kind,
         observed.period_first_on,
         observed.organisation_slug,
-        observed.part_kind,
-        observed.part_slug,
+        observed.service_slug,
+        observed.stratum_attribute,
+        observed.stratum,
         observed.statistic,
         sum(observed.numerator_sum) as numerator_sum,
         sum(observed.observation_count) as observation_count,
@@ -76,7 +66,7 @@ composed as (
         on
             observed.score_slug = composites.member_score_slug
             and observed.score_version = composites.instrument_version
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
 
 measured as (
@@ -88,8 +78,10 @@ measured as (
         observed.period_kind,
         observed.period_first_on,
         observed.organisation_slug,
-        observed.part_kind,
-        observed.part_slug,
+        observed.period_last_on,
+        observed.service_slug,
+        observed.stratum_attribute,
+        observed.stratum,
         observed.response_count,
         composed.score_slug is not null as is_composite,
         coalesce(composed.numerator_sum, observed.numerator_sum) as numerator_sum,
@@ -113,8 +105,9 @@ measured as (
             and coalesce(observed.period_first_on, '-infinity'::date)
             = coalesce(composed.period_first_on, '-infinity'::date)
             and observed.organisation_slug = composed.organisation_slug
-            and observed.part_kind = composed.part_kind
-            and observed.part_slug = composed.part_slug
+            and observed.service_slug = composed.service_slug
+            and observed.stratum_attribute = composed.stratum_attribute
+            and observed.stratum = composed.stratum
             and observed.statistic = composed.statistic
 ),
 
@@ -133,14 +126,11 @@ select
     measure_version,
     period_kind,
     period_first_on,
-    case period_kind
-        when 'month' then (period_first_on + interval '1 month' - interval '1 day')::date
-        else (period_first_on + interval '1 year' - interval '1 day')::date
-    end as period_last_on,
+    period_last_on,
     organisation_slug,
-    case when part_kind = 'service' then part_slug else 'all' end as service_slug,
-    case when part_kind = 'service' then 'all' else part_kind end as stratum_attribute,
-    case when part_kind = 'service' then 'all' else part_slug end as stratum,
+    service_slug,
+    stratum_attribute,
+    stratum,
     case
         when not is_suppressed and statistic <> 'mean' then round(numerator_sum)::bigint
     end as numerator_count,

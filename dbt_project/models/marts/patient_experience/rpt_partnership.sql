@@ -1,33 +1,13 @@
 {{ config(indexes=[{'columns': ['partnership_side', 'organisation_slug', 'period_first_on']}]) }}
 
-with flags as (
-    select * from {{ ref('int_cells_suppressed') }}
-),
-
-sides as (
+with sides as (
     select distinct partnership_side from {{ ref('partnership_topics') }}
 ),
 
 -- Every cell of analysed comments, with the flags of sentiment: what one report hides no other shows.
 comment_cells as (
-    select
-        counted.period_kind,
-        counted.period_first_on,
-        counted.organisation_slug,
-        counted.part_kind,
-        counted.part_slug,
-        counted.response_count,
-        counted.observation_count,
-        counted.min_responses,
-        flags.is_suppressed
-    from {{ ref('int_score_cells_counted') }} as counted
-    inner join flags
-        on
-            counted.tree_key = flags.tree_key
-            and counted.organisation_slug = flags.organisation_slug
-            and counted.part_kind = flags.part_kind
-            and counted.part_slug = flags.part_slug
-    where counted.score_slug = 'comment_sentiment'
+    select * from {{ ref('int_cells_suppressed') }}
+    where score_slug = 'comment_sentiment'
 ),
 
 mention_cells as (
@@ -35,15 +15,17 @@ mention_cells as (
         sides.partnership_side,
         comment_cells.period_kind,
         comment_cells.period_first_on,
+        comment_cells.period_last_on,
         comment_cells.organisation_slug,
-        comment_cells.part_kind,
-        comment_cells.part_slug,
+        comment_cells.service_slug,
+        comment_cells.stratum_attribute,
+        comment_cells.stratum,
         comment_cells.response_count,
         comment_cells.observation_count,
         comment_cells.is_suppressed,
         coalesce(mentioned.mention_count, 0) as mention_count,
         not comment_cells.is_suppressed
-        and comment_cells.part_kind in ('all', 'service')
+        and comment_cells.stratum_attribute = 'all'
         and coalesce(mentioned.response_count, 0) >= comment_cells.min_responses as has_exemplars
     from comment_cells
     cross join sides
@@ -120,16 +102,11 @@ said as (
         '1' as measure_version,
         mention_cells.period_kind,
         mention_cells.period_first_on,
-        case mention_cells.period_kind
-            when 'month' then (mention_cells.period_first_on + interval '1 month' - interval '1 day')::date
-            else (mention_cells.period_first_on + interval '1 year' - interval '1 day')::date
-        end as period_last_on,
+        mention_cells.period_last_on,
         mention_cells.organisation_slug,
-        case when mention_cells.part_kind = 'service' then mention_cells.part_slug else 'all' end
-            as service_slug,
-        case when mention_cells.part_kind = 'service' then 'all' else mention_cells.part_kind end
-            as stratum_attribute,
-        case when mention_cells.part_kind = 'service' then 'all' else mention_cells.part_slug end as stratum,
+        mention_cells.service_slug,
+        mention_cells.stratum_attribute,
+        mention_cells.stratum,
         {{ unless_suppressed('mention_cells.is_suppressed', 'mention_cells.mention_count') }}
             as numerator_count,
         {{ unless_suppressed('mention_cells.is_suppressed', 'mention_cells.observation_count') }}::bigint
@@ -154,12 +131,12 @@ said as (
     from mention_cells
     left join exemplars
         on
-            mention_cells.part_kind in ('all', 'service')
+            mention_cells.stratum_attribute = 'all'
             and mention_cells.partnership_side = exemplars.partnership_side
             and mention_cells.period_kind = exemplars.period_kind
             and mention_cells.period_first_on = exemplars.period_first_on
             and mention_cells.organisation_slug = exemplars.organisation_slug
-            and mention_cells.part_slug = exemplars.service_slug
+            and mention_cells.service_slug = exemplars.service_slug
 ),
 
 measured as (

@@ -9,26 +9,20 @@ with comments as (
 
 organisation_cells as (
     select
-        counted.period_first_on as month_start_on,
-        counted.organisation_slug,
-        counted.response_count,
-        counted.observation_count as comment_count,
-        flags.is_suppressed,
+        cells.period_first_on as month_start_on,
+        cells.organisation_slug,
+        cells.response_count,
+        cells.observation_count as comment_count,
+        cells.is_suppressed,
         versions.theme_set_id
-    from {{ ref('int_score_cells_counted') }} as counted
-    inner join {{ ref('int_cells_suppressed') }} as flags
-        on
-            counted.tree_key = flags.tree_key
-            and counted.organisation_slug = flags.organisation_slug
-            and counted.part_kind = flags.part_kind
-            and counted.part_slug = flags.part_slug
+    from {{ ref('int_cells_suppressed') }} as cells
     -- Before the first theme set there is no theme to show a share of.
     inner join {{ ref('int_model_versions_selected') }} as versions on versions.theme_set_id is not null
     -- Themes share the flags of sentiment: what one hides the other would tell.
     where
-        counted.score_slug = 'comment_sentiment'
-        and counted.period_kind = 'month'
-        and counted.part_kind = 'all'
+        cells.score_slug = 'comment_sentiment'
+        and cells.period_kind = 'month'
+        and cells.part_kind = 'all'
 ),
 
 -- What a row can be about: each theme that has comments, and the comments near to no theme.
