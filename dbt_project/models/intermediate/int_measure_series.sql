@@ -61,6 +61,7 @@ select
     published.organisation_slug,
     published.service_slug,
     published.measure_version,
+    coalesce(themes.theme_label, topics.topic_label, measures.measure_label) as series_label,
     measures.better_direction,
     measures.min_responses,
     case when measures.statistic <> 'net_share' then published.numerator_count end as numerator_count,
@@ -82,4 +83,6 @@ inner join {{ ref('dim_measures') }} as measures
     on
         published.measure_slug = measures.measure_slug
         and published.measure_version = measures.measure_version
+left join {{ ref('dim_themes') }} as themes on published.theme_slug = themes.theme_slug
+left join {{ ref('dim_topics') }} as topics on published.topic_slug = topics.topic_slug
 where published.month_start_on is not null
