@@ -329,6 +329,42 @@ def dictionary() -> None:
     console.print(f"Data dictionary: {page.as_uri()}", soft_wrap=True)
 
 
+@app.command()
+@explained
+def readability(
+    files: Annotated[list[Path], typer.Argument(help="Plain text, UTF-8.", exists=True, dir_okay=False)],
+    language: Annotated[
+        str | None, typer.Option(help="en or sv; without it the language is detected.")
+    ] = None,
+) -> None:
+    """Say how hard to read a text is that you send to patients: an invitation, a leaflet, a question."""
+    from patient_feedback.language.detection import detect_languages
+    from patient_feedback.language.readability import FORMULAS, SMOG_SENTENCES, sentences
+
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise FeedbackError(f"{path} is no plain text in UTF-8: save it as that first.") from None
+        found = sentences(text)
+        if not found:
+            raise FeedbackError(f"{path} has no words.")
+        code = language or detect_languages([text], [None])[0].language_code
+        if code not in FORMULAS:
+            raise FeedbackError(
+                f"{path}: no formula is known for {code or 'a text too short to tell its language'}. "
+                f"There are formulas for {', '.join(FORMULAS)}; --language says which to take."
+            )
+        longest = max(found, key=len)
+        word_count = sum(map(len, found))
+        lines = [f"{path}: {code}, {word_count} words in {len(found)} sentence{'s' * (len(found) != 1)}"]
+        lines += [f"  {one.name} {one.measure(text):.1f} ({one.reading})" for one in FORMULAS[code]]
+        lines += [f"  longest sentence: {len(longest)} words, beginning {' '.join(longest[:6])}"]
+        if len(found) < SMOG_SENTENCES:
+            lines += [f"  fewer than {SMOG_SENTENCES} sentences: take the figures as rough"]
+        console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
 )

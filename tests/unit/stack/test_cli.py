@@ -165,3 +165,25 @@ def test_column_that_the_newest_file_lacks_is_named_beside_those_it_has(call, tm
     path = tmp_path / "sources.yml"
     path.write_text(yaml.safe_dump({"sources": [source]}))
     _assert_sentence(call("check-sources", str(path)), "answers.csv, lacks", "Comment.", "Svar-id, Kommentar")
+
+
+def test_readability_of_texts_is_said_by_the_formulas_of_their_language(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    letter, brev = tmp_path / "letter.txt", tmp_path / "brev.txt"
+    letter.write_text("We would like to know how your appointment went.", encoding="utf-8")
+    brev.write_text("Du kallas till en undersökning av hjärtat.", encoding="utf-8")
+    result = call("readability", str(letter), str(brev))
+    assert result.exit_code == 0
+    english, swedish = result.output.split(str(brev))
+    assert "9 words in 1 sentence\n" in english
+    assert "Flesch reading ease" in english and "SMOG grade" in english and "LIX" not in english
+    assert "LIX 35.6" in swedish and "SMOG" not in swedish
+
+
+def test_text_that_no_formula_fits_is_refused_with_a_way_out(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    text = tmp_path / "text.txt"
+    text.write_text("Bitte sagen Sie uns, wie Ihr Besuch im Krankenhaus war.", encoding="utf-8")
+    _assert_sentence(call("readability", str(text)), "no formula is known for de", "--language")
+    text.write_bytes("Välkommen".encode("cp1252"))
+    _assert_sentence(call("readability", str(text)), "UTF-8")
+    text.write_text("\n", encoding="utf-8")
+    _assert_sentence(call("readability", str(text)), "has no words")
