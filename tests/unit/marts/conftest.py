@@ -151,9 +151,9 @@ def marts_of_the_other_slot(marts: Marts, tmp_path_factory: pytest.TempPathFacto
     return _build(marts.settings, "marts_green", tmp_path_factory.mktemp("dbt_green"), *without_tests)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def harmed(server: EmbeddedPostgres, marts: Marts) -> Callable[[str], Marts]:
-    """Apply statements to a copy of the built marts, which belongs to this test alone."""
+    """Apply statements to a copy of the built marts, which belongs to the caller alone."""
 
     def apply(statements: str) -> Marts:
         settings = _new_database(server, marts.settings, marts.settings.db_name)

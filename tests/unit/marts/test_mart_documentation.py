@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 NUMBERS = ("integer", "bigint", "real", "double precision", "numeric")
 UNITLESS = re.compile(r"_id$|^record_number$")
@@ -68,21 +67,9 @@ def examples(readme: Path) -> list[str]:
     return re.findall(r"```sql\n(.*?)```", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_every_example_query_of_the_readme_runs_and_finds_rows(marts: Any, project_dir: Path) -> None:
-    queries = examples(project_dir / "dbt_project" / "README.md")
-    assert len(queries) >= 8
-    for query in queries:
-        in_slot = re.sub(r"\b(patient_experience|audit_trail)\.", f"{marts.slot}.", query)
-        try:
-            rows = marts.rows(in_slot)
-        except psycopg.Error as error:
-            pytest.fail(f"{query}\n{error}")
-        assert rows or "-- nothing" in query, query
-
-
 def test_auditors_queries_run_and_leave_out_what_passes_by_now(marts: Any, project_dir: Path) -> None:
-    what_fails, *_ = (
-        re.sub(r"\baudit_trail\.", f"{marts.slot}.", query)
+    what_fails, *others = (
+        re.sub(r"\b(audit_trail|patient_experience)\.", f"{marts.slot}.", query)
         for block in examples(project_dir / "expectations" / "README.md")
         for query in block.split(";")
         if "select" in query and "update" not in query
@@ -96,6 +83,8 @@ def test_auditors_queries_run_and_leave_out_what_passes_by_now(marts: Any, proje
             "as given (place, gate, subject, outcome)"
         )
         failing = connection.execute(what_fails).fetchall()
+        for query in others:
+            connection.execute(query)
         connection.rollback()
     assert [(row[0], row[2]) for row in failing if row[0].startswith("X-")] == [("X-2", "d1")]
 
