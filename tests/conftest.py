@@ -41,13 +41,17 @@ def free_port() -> int:
     return _free_port()
 
 
-@pytest.fixture
-def new_home() -> Iterator[Path]:
-    """An empty home that the server's unprivileged user can enter, unlike pytest's own folders."""
+def _home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="feedback-test-"))
     home.chmod(0o711)
     yield home
     shutil.rmtree(home, ignore_errors=True)
+
+
+new_home = pytest.fixture(_home, name="new_home")
+"""An empty home that the server's unprivileged user can enter, unlike pytest's own folders."""
+module_home = pytest.fixture(_home, scope="module", name="module_home")
+"""A home for all tests of a module: to make a server in it takes longer than to start one."""
 
 
 @pytest.fixture(scope="session")
