@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from patient_feedback.settings import Settings
 from patient_feedback.stack.postgres import EmbeddedPostgres
@@ -18,6 +19,8 @@ from patient_feedback.warehouse.migrate import migrate
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 TEMPLATE = "warehouse_template"
+KEPT_TOGETHER = ("tests/end_to_end", "tests/unit/marts")
+"""Folders whose files share what takes longest to make: one process runs all of them, one after the other."""
 
 _database_numbers = itertools.count(1)
 
@@ -38,23 +41,33 @@ def free_port() -> int:
     return _free_port()
 
 
-@pytest.fixture
-def new_home() -> Iterator[Path]:
-    """An empty home that the server's unprivileged user can enter, unlike pytest's own folders."""
+def _home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="feedback-test-"))
     home.chmod(0o711)
     yield home
     shutil.rmtree(home, ignore_errors=True)
 
 
+new_home = pytest.fixture(_home, name="new_home")
+"""An empty home that the server's unprivileged user can enter, unlike pytest's own folders."""
+module_home = pytest.fixture(_home, scope="module", name="module_home")
+"""A home for all tests of a module: to make a server in it takes longer than to start one."""
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
-    """A running server for the session; its database `warehouse_template` is migrated."""
+    """A running server for the session; its database `warehouse_template` is migrated.
+
+    It does not wait for the disk: hundreds of databases are made in it, and none outlives the session.
+    """
     home = Path(tempfile.mkdtemp(prefix="feedback-tests-"))
     home.chmod(0o711)
     started = EmbeddedPostgres(home, _free_port(), environ={})
     started.start()
     try:
+        with started.connect() as connection:
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
         started.create_warehouse(TEMPLATE)
         migrate(settings_for(started, TEMPLATE))
         yield started
@@ -92,5 +105,21 @@ def warehouse(fresh_warehouse: Settings) -> Settings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first, so that no process waits for another at the end."""
-    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+    """Put the folders that stay together first, so that no process waits for another at the end."""
+    items.sort(key=lambda item: _folder_kept_together(item.nodeid) is None)
+
+
+class SharingFolders(LoadFileScheduling):
+    """Gives a process one file at a time, but the folders that are kept together whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _folder_kept_together(nodeid) or super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    return SharingFolders(config, log) if config.option.dist == "loadfile" else None
+
+
+def _folder_kept_together(nodeid: str) -> str | None:
+    return next((folder for folder in KEPT_TOGETHER if nodeid.startswith(f"{folder}/")), None)

@@ -12,6 +12,7 @@ import yaml
 
 PLANTED_NAME = "Zebulon Quarrington"
 PLANTED_SENTENCE = "the purple lighthouse keeper sang to me at half past nine"
+PSEUDONYM_KEY = "one key for all warehouses, so that their rows can be compared"
 
 DECLARATION = {
     "sources": [
@@ -148,4 +149,5 @@ def variables_for(server, database: str, deliveries: Path, tmp_path: Path) -> di
         "FEEDBACK_DB_NAME": database,
         "FEEDBACK_SOURCES": str(deliveries.parent / "sources.yml"),
         "FEEDBACK_LANDING_URL": (tmp_path / "landing").as_uri(),
+        "FEEDBACK_SECRET_PSEUDONYM_KEY": PSEUDONYM_KEY,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
+import os
 
 import harbour
 import pytest
@@ -53,19 +53,20 @@ EXPECTED_CHECKS = {
 }
 
 
-@pytest.fixture
-def hostile_run(warehouse: Settings, deliveries: Path, server):
-    for name, content in HOSTILE.items():
-        (deliveries / name).write_bytes(content)
+@pytest.fixture(scope="module")
+def hostile_run(server, tmp_path_factory):
+    """A connection to what one run made of all of them, which the tests of this module only read."""
+    name, folder = f"hostile_{os.getpid()}", tmp_path_factory.mktemp("hostile")
+    deliveries = harbour.declare(folder)
+    for file_name, content in HOSTILE.items():
+        (deliveries / file_name).write_bytes(content)
     harbour.write_month(deliveries, 3, respondents=12)
-    settings = Settings.from_environment(
-        {
-            **harbour.variables_for(server, warehouse.db_name, deliveries, deliveries.parent),
-        }
-    )
+    server.create_warehouse(name, template="warehouse_template")
+    settings = Settings.from_environment(harbour.variables_for(server, name, deliveries, folder))
     run_stages(settings, "hostile")
     with connect(settings, "test") as connection:
         yield connection
+    server.drop_database(name)
 
 
 @pytest.mark.slow

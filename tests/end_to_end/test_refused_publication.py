@@ -17,17 +17,12 @@ from patient_feedback.warehouse.connection import connect
 
 @pytest.mark.slow
 def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
-    warehouse: Settings, deliveries: Path, server
+    published, new_warehouse, deliveries: Path
 ):
-    harbour.write_month(deliveries, 3)
+    harbour.write_month(deliveries, 5)
     settings = Settings.from_environment(
-        harbour.variables_for(server, warehouse.db_name, deliveries, deliveries.parent)
+        new_warehouse(is_copy=True) | {"FEEDBACK_SOURCES": str(deliveries.parent / "sources.yml")}
     )
-    run_stages(settings, "sound")
-    with connect(settings, "test") as connection:
-        before = harbour.published_rows(connection)
-
-    harbour.write_month(deliveries, 4)
     run_stages(settings, "unsound", must_publish=False)
     run = TaskRun("build_marts", "unsound", "build_marts")
     candidate = disclosure.attack_marts(
@@ -35,7 +30,7 @@ def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
     )
     with connect(settings, "test") as connection:
         connection.execute(
-            f"delete from {candidate['slot']}.fct_comments where source_record_ref like 'R04%-1'"
+            f"delete from {candidate['slot']}.fct_comments where source_record_ref like 'R05%-1'"
         )
     with pytest.raises(GateError, match="FB-MRT-"):
         marts.check_marts(settings, candidate, run, TaskCounts())
@@ -46,21 +41,17 @@ def test_failed_gate_leaves_the_published_marts_and_shows_in_the_trail(
             "select count(*) from audit_trail.fct_check_results where run_id = 'unsound' and outcome = 'failed'"
         ).fetchone()[0]
     patient_experience = {
-        table: rows for table, rows in before.items() if table.startswith("patient_experience.")
+        table: rows for table, rows in published.rows.items() if table.startswith("patient_experience.")
     }
     assert {table: after[table] for table in patient_experience} == patient_experience
     assert refused, "the auditor must see the failed check although nothing was published"
 
 
 @pytest.mark.slow
-def test_each_role_reads_its_rooms_alone(warehouse: Settings, deliveries: Path, server):
+def test_each_role_reads_its_rooms_alone(published):
     import psycopg
 
-    harbour.write_month(deliveries, 3, respondents=12)
-    settings = Settings.from_environment(
-        harbour.variables_for(server, warehouse.db_name, deliveries, deliveries.parent)
-    )
-    run_stages(settings, "rooms")
+    settings = published.settings
     allowed = {
         Role.ANALYST: ["patient_experience.fct_comments"],
         Role.AUDITOR: ["audit_trail.fct_check_results", "patient_experience.rpt_fft_monthly"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -16,22 +17,37 @@ from patient_feedback.errors import StackError
 from patient_feedback.stack.postgres import EmbeddedPostgres, refuse_full_disk
 
 
+_row_numbers = itertools.count(1)
+
+
 @pytest.fixture
-def own_server(new_home: Path, free_port: int) -> Iterator[EmbeddedPostgres]:
+def new_server(new_home: Path, free_port: int) -> Iterator[EmbeddedPostgres]:
+    """A server that has never been started."""
     server = EmbeddedPostgres(new_home, free_port, environ={})
     yield server
     server.stop()
 
 
-def _write_row(server: EmbeddedPostgres) -> None:
-    with server.connect() as connection:
-        connection.execute("create table kept (number integer)")
-        connection.execute("insert into kept values (7)")
+@pytest.fixture
+def own_server(module_home: Path, free_port: int) -> Iterator[EmbeddedPostgres]:
+    """A server that does not run, with the data that the tests before left."""
+    server = EmbeddedPostgres(module_home, free_port, environ={})
+    yield server
+    server.stop()
 
 
-def _read_row(server: EmbeddedPostgres) -> tuple[int] | None:
+def _write_row(server: EmbeddedPostgres) -> int:
+    number = next(_row_numbers)
     with server.connect() as connection:
-        return connection.execute("select number from kept").fetchone()
+        connection.execute("create table if not exists kept (number integer)")
+        connection.execute("insert into kept values (%s)", [number])
+    return number
+
+
+def _newest_row(server: EmbeddedPostgres) -> int:
+    with server.connect() as connection:
+        [(number,)] = connection.execute("select max(number) from kept").fetchall()
+    return int(number)
 
 
 def test_second_start_and_second_stop_change_nothing(own_server: EmbeddedPostgres) -> None:
@@ -46,16 +62,16 @@ def test_second_start_and_second_stop_change_nothing(own_server: EmbeddedPostgre
 
 def test_killed_server_starts_again_with_its_data(own_server: EmbeddedPostgres) -> None:
     own_server.start()
-    _write_row(own_server)
+    number = _write_row(own_server)
     assert own_server.pid is not None
     os.kill(own_server.pid, signal.SIGKILL)
     own_server.start()
-    assert _read_row(own_server) == (7,)
+    assert _newest_row(own_server) == number
 
 
 def test_server_that_is_still_dying_is_not_taken_for_a_running_one(own_server: EmbeddedPostgres) -> None:
     own_server.start()
-    _write_row(own_server)
+    number = _write_row(own_server)
     pid = own_server.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -64,12 +80,12 @@ def test_server_that_is_still_dying_is_not_taken_for_a_running_one(own_server: E
     own_server.start()
     end.join()
     assert own_server.pid != pid
-    assert _read_row(own_server) == (7,)
+    assert _newest_row(own_server) == number
 
 
 def test_pid_file_of_another_process_does_not_hinder_a_start(own_server: EmbeddedPostgres) -> None:
     own_server.start()
-    _write_row(own_server)
+    number = _write_row(own_server)
     own_server.stop()
     # The pid of a killed server may since have gone to any other process: here to this one.
     pid_file = own_server.data_dir / "postmaster.pid"
@@ -78,15 +94,15 @@ def test_pid_file_of_another_process_does_not_hinder_a_start(own_server: Embedde
     )
     assert not own_server.is_running()
     own_server.start()
-    assert _read_row(own_server) == (7,)
+    assert _newest_row(own_server) == number
     assert psutil.pid_exists(os.getpid())
 
 
-def test_half_made_data_folder_is_made_anew(own_server: EmbeddedPostgres) -> None:
-    own_server.data_dir.mkdir(parents=True)
-    (own_server.data_dir / "base").mkdir()
-    own_server.start()
-    assert own_server.is_running()
+def test_half_made_data_folder_is_made_anew(new_server: EmbeddedPostgres) -> None:
+    new_server.data_dir.mkdir(parents=True)
+    (new_server.data_dir / "base").mkdir()
+    new_server.start()
+    assert new_server.is_running()
 
 
 def test_occupied_port_is_named_with_its_holder_and_the_variable(own_server: EmbeddedPostgres) -> None:
@@ -151,12 +167,12 @@ def test_refused_statement_leaves_no_text_in_the_servers_log(server: EmbeddedPos
     assert "Planted Sentence" not in server.log_file.read_text()
 
 
-def test_lost_superuser_password_is_explained(own_server: EmbeddedPostgres) -> None:
-    own_server.start()
-    own_server.stop()
-    (own_server.secrets_dir / "postgres_password").unlink()
+def test_lost_superuser_password_is_explained(new_server: EmbeddedPostgres) -> None:
+    new_server.start()
+    new_server.stop()
+    (new_server.secrets_dir / "postgres_password").unlink()
     with pytest.raises(StackError, match="put it back, or remove the folder"):
-        own_server.start()
+        new_server.start()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")

@@ -17,21 +17,27 @@ from patient_feedback.warehouse.migrate import migrate
 PASSWORDS = {role: f"first-'\"-{role}" for role in ROLES}
 
 
-@pytest.fixture
-def bare(new_home: Path, free_port: int) -> Iterator[Settings]:
-    """Settings of a server that has a superuser and nothing else."""
-    server = EmbeddedPostgres(new_home, free_port, environ={})
+@pytest.fixture(scope="module")
+def own_server(module_home: Path) -> Iterator[EmbeddedPostgres]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = EmbeddedPostgres(module_home, port, environ={})
     server.start()
-    try:
-        with server.connect() as connection:
-            for name in ("feedback", "airflow"):
-                connection.execute(f"drop database {name} with (force)")
-            for role in ROLES:
-                connection.execute(f"drop role {role}")
-            connection.execute("grant connect on database postgres to public")
-        yield _settings(new_home, free_port, PASSWORDS)
-    finally:
-        server.stop()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bare(own_server: EmbeddedPostgres) -> Settings:
+    """Settings of a server that has a superuser and nothing else."""
+    with own_server.connect() as connection:
+        for name in ("feedback", "airflow"):
+            connection.execute(f"drop database if exists {name} with (force)")
+        for role in ROLES:
+            connection.execute(f"drop role if exists {role}")
+        connection.execute("grant connect on database postgres to public")
+    return _settings(own_server.home, own_server.port, PASSWORDS)
 
 
 def _settings(home: Path, port: int, passwords: dict[str, str]) -> Settings:
