@@ -45,7 +45,8 @@ observed as (
     ) as summands (statistic, numerator_sum, square_sum)
 ),
 
--- A composite is the unweighted mean of its items' shares or means, each over those who answered the item.
+-- A composite is the unweighted mean of its items' shares or means, each over those who answered the item. So is
+-- its interval: items of the same people go together, at most wholly, and then their standard errors add up.
 composed as (
     select
         composites.composite_slug as score_slug,
@@ -60,6 +61,8 @@ composed as (
         sum(observed.numerator_sum) as numerator_sum,
         sum(observed.observation_count) as observation_count,
         avg(observed.numerator_sum / nullif(observed.observation_count, 0)) as composite_value,
+        avg({{ statistic_bound('observed', 'low') }}) as composite_low,
+        avg({{ statistic_bound('observed', 'high') }}) as composite_high,
         bool_or(observed.is_suppressed) as is_suppressed
     from observed
     inner join {{ ref('composites') }} as composites
@@ -83,13 +86,12 @@ measured as (
         observed.stratum_attribute,
         observed.stratum,
         observed.response_count,
-        composed.score_slug is not null as is_composite,
         coalesce(composed.numerator_sum, observed.numerator_sum) as numerator_sum,
         coalesce(composed.observation_count, observed.observation_count) as denominator_count,
         coalesce(composed.composite_value, observed.numerator_sum / nullif(observed.observation_count, 0))
             as measured_value,
-        {{ spread_of_mean('observed.numerator_sum', 'observed.square_sum', 'observed.observation_count') }}
-            as spread,
+        coalesce(composed.composite_low, {{ statistic_bound('observed', 'low') }}) as measured_low,
+        coalesce(composed.composite_high, {{ statistic_bound('observed', 'high') }}) as measured_high,
         observed.is_suppressed or coalesce(composed.is_suppressed, false) as is_suppressed
     from {{ ref('measures') }} as measures
     inner join observed
@@ -109,16 +111,6 @@ measured as (
             and observed.stratum_attribute = composed.stratum_attribute
             and observed.stratum = composed.stratum
             and observed.statistic = composed.statistic
-),
-
-bounded as (
-    select
-        measured.*,
-        case measured.unit when 'share 0-1' then 0 when 'share -1 to 1' then -1 end as lowest,
-        case when measured.unit <> 'score' then 1 end as highest,
-        measured.statistic in ('favourable_share', 'unfavourable_share', 'neutral_share')
-        and not measured.is_composite as is_proportion
-    from measured
 )
 
 select
@@ -138,15 +130,7 @@ select
     {{ unless_suppressed('is_suppressed', 'response_count') }} as response_count,
     {{ unless_suppressed('is_suppressed', 'measured_value') }}::numeric(14, 6) as measure_value,
     unit,
-    case
-        when is_suppressed or denominator_count = 0 then null
-        when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'low') }}
-        else greatest(measured_value - spread, lowest)
-    end::numeric(14, 6) as interval_low,
-    case
-        when is_suppressed or denominator_count = 0 then null
-        when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'high') }}
-        else least(measured_value + spread, highest)
-    end::numeric(14, 6) as interval_high,
+    case when not is_suppressed and denominator_count > 0 then measured_low end::numeric(14, 6) as interval_low,
+    case when not is_suppressed and denominator_count > 0 then measured_high end::numeric(14, 6) as interval_high,
     {{ cell_state('is_suppressed', 'denominator_count') }} as cell_state
-from bounded
+from measured
