@@ -21,6 +21,14 @@ items as (
     group by score_slug, instrument_version
 ),
 
+recoded_items as (
+    select distinct
+        instrument_slug,
+        instrument_version,
+        item_slug
+    from {{ ref('item_recodes') }}
+),
+
 -- Each answer under each score that it counts to; null outside of its item's scale.
 recoded as (
     select
@@ -31,8 +39,11 @@ recoded as (
         scores.instrument_version,
         score_items.item_weight,
         answers.value_code,
-        coalesce(not answers.value_number between score_items.scale_low and score_items.scale_high, false)
-            as is_outside_scale,
+        answers.value_number is not null
+        and (
+            not answers.value_number between score_items.scale_low and score_items.scale_high
+            or (recoded_items.item_slug is not null and recodes.recoded_value is null)
+        ) as is_outside_scale,
         case
             when recodes.recoded_value is not null then recodes.recoded_value
             when not answers.value_number between score_items.scale_low and score_items.scale_high then null
@@ -61,6 +72,11 @@ recoded as (
             and answers.instrument_version = recodes.instrument_version
             and answers.item_slug = recodes.item_slug
             and answers.value_number between recodes.value_low and recodes.value_high
+    left join recoded_items
+        on
+            answers.instrument_slug = recoded_items.instrument_slug
+            and answers.instrument_version = recoded_items.instrument_version
+            and answers.item_slug = recoded_items.item_slug
     where answers.answer_state = 'answered' and not answers.is_value_set_aside
 ),
 
@@ -101,6 +117,7 @@ judged as (
         items.item_count,
         scores.scoring_rule,
         scores.factor,
+        conversions.converted_score,
         case
             when
                 kept_responses.submitted_on < versions.effective_from
@@ -112,6 +129,7 @@ judged as (
                 scores.scoring_rule = 'code'
                 or summed.valued_item_count < items.item_count - scores.max_missing_count
                 then 'too_few_answers'
+            when scores.scoring_rule = 'sum_converted' and conversions.converted_score is null then 'outside_scale'
             else 'scored'
         end as score_state
     from summed
@@ -128,6 +146,11 @@ judged as (
         on
             summed.instrument_slug = versions.instrument_slug
             and summed.instrument_version = versions.instrument_version
+    left join {{ ref('score_conversions') }} as conversions
+        on
+            summed.score_slug = conversions.score_slug
+            and summed.instrument_version = conversions.instrument_version
+            and summed.item_sum = conversions.raw_score
 ),
 
 valued as (
@@ -135,7 +158,7 @@ valued as (
         judged.*,
         case
             when judged.score_state <> 'scored' then null
-            when judged.scoring_rule = 'sum_converted' then conversions.converted_score
+            when judged.scoring_rule = 'sum_converted' then judged.converted_score
             when judged.scoring_rule = 'sum'
                 then round(
                     (judged.item_sum + (judged.item_count - judged.valued_item_count) * judged.item_mean)
@@ -148,12 +171,6 @@ valued as (
             else round(judged.weighted_mean, 6)
         end as score_value
     from judged
-    left join {{ ref('score_conversions') }} as conversions
-        on
-            judged.scoring_rule = 'sum_converted'
-            and judged.score_slug = conversions.score_slug
-            and judged.instrument_version = conversions.instrument_version
-            and judged.item_sum = conversions.raw_score
 )
 
 select

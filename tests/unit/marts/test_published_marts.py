@@ -574,6 +574,8 @@ HARMS = {
     "(select min(comment_id) from fct_theme_mentions)",
     "assert_no_suppressed_cell_can_be_subtracted": "update rpt_measures set response_count = 4 "
     "where cell_state = 'value' and organisation_slug = 'all'",
+    "assert_scored_answers_have_a_value_or_a_class": "update fct_scores set score_state = 'scored' "
+    "where ctid = (select min(ctid) from fct_scores where score_state = 'too_few_answers')",
     "scores_are_listed_once": "insert into fct_scores select * from fct_scores limit 1",
     "measures_are_listed_once": "insert into rpt_measures select * from rpt_measures "
     "where organisation_slug <> 'all' limit 1",
