@@ -118,13 +118,18 @@ judged as (
         scores.scoring_rule,
         scores.factor,
         conversions.converted_score,
+        code_classes.score_class as code_class,
+        code_classes.class_direction as code_direction,
         case
             when
                 kept_responses.submitted_on < versions.effective_from
                 or kept_responses.submitted_on > versions.effective_to
                 then 'outside_version'
-            when scores.scoring_rule = 'code' and summed.item_code is not null then 'scored'
-            when summed.has_item_outside_scale then 'outside_scale'
+            when scores.scoring_rule = 'code' and code_classes.value_code is not null then 'scored'
+            when
+                summed.has_item_outside_scale
+                or (scores.scoring_rule = 'code' and summed.item_code is not null)
+                then 'outside_scale'
             when
                 scores.scoring_rule = 'code'
                 or summed.valued_item_count < items.item_count - scores.max_missing_count
@@ -151,6 +156,11 @@ judged as (
             summed.score_slug = conversions.score_slug
             and summed.instrument_version = conversions.instrument_version
             and summed.item_sum = conversions.raw_score
+    left join {{ ref('code_classes') }} as code_classes
+        on
+            scores.scoring_rule = 'code'
+            and summed.score_slug = code_classes.score_slug
+            and summed.item_code = code_classes.value_code
 ),
 
 valued as (
@@ -185,8 +195,9 @@ select
     valued.score_slug,
     valued.score_state,
     trim_scale(valued.score_value) as score_value,
-    coalesce(code_classes.score_class, classes.score_class) as score_class,
-    coalesce(code_classes.class_direction, classes.class_direction) as class_direction,
+    case when valued.score_state = 'scored' then coalesce(valued.code_class, classes.score_class) end as score_class,
+    case when valued.score_state = 'scored' then coalesce(valued.code_direction, classes.class_direction) end
+        as class_direction,
     valued.answered_item_count,
     valued.item_count,
     valued.delivery_id
@@ -196,8 +207,3 @@ left join {{ ref('score_classes') }} as classes
         valued.score_slug = classes.score_slug
         and valued.score_value >= classes.score_from
         and valued.score_value < classes.score_below
-left join {{ ref('code_classes') }} as code_classes
-    on
-        valued.score_state = 'scored'
-        and valued.score_slug = code_classes.score_slug
-        and valued.item_code = code_classes.value_code
