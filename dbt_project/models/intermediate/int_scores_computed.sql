@@ -123,7 +123,7 @@ judged as (
         case
             when
                 kept_responses.submitted_on < versions.effective_from
-                or kept_responses.submitted_on > versions.effective_to
+                or kept_responses.submitted_on > versions.answers_until
                 then 'outside_version'
             when scores.scoring_rule = 'code' and code_classes.value_code is not null then 'scored'
             when
