@@ -576,6 +576,13 @@ HARMS = {
     "where cell_state = 'value' and organisation_slug = 'all'",
     "assert_scored_answers_have_a_value_or_a_class": "update fct_scores set score_state = 'scored' "
     "where ctid = (select min(ctid) from fct_scores where score_state = 'too_few_answers')",
+    "assert_rows_of_seeds_are_listed_once": "insert into score_items select * from score_items "
+    "where score_slug = 'phq_9' limit 1",
+    "assert_seeds_name_what_exists": "update composites set member_score_slug = 'hcahps_nurse_lissen' "
+    "where member_score_slug = 'hcahps_nurse_listen'",
+    "assert_ranges_of_seeds_do_not_overlap": "update score_classes set score_below = 12 "
+    "where score_slug = 'phq_9' and score_class = 'below_case'",
+    "assert_recodes_cover_the_scale": "delete from item_recodes where item_slug = 'item_7' and value_low = 10",
     "scores_are_listed_once": "insert into fct_scores select * from fct_scores limit 1",
     "measures_are_listed_once": "insert into rpt_measures select * from rpt_measures "
     "where organisation_slug <> 'all' limit 1",
