@@ -583,6 +583,8 @@ HARMS = {
     "assert_ranges_of_seeds_do_not_overlap": "update score_classes set score_below = 12 "
     "where score_slug = 'phq_9' and score_class = 'below_case'",
     "assert_recodes_cover_the_scale": "delete from item_recodes where item_slug = 'item_7' and value_low = 10",
+    "cells_are_hidden_or_shown": "update int_cells_suppressed set is_suppressed = null "
+    "where ctid = (select min(ctid) from int_cells_suppressed)",
     "scores_are_listed_once": "insert into fct_scores select * from fct_scores limit 1",
     "measures_are_listed_once": "insert into rpt_measures select * from rpt_measures "
     "where organisation_slug <> 'all' limit 1",
