@@ -66,22 +66,16 @@ ranked as (
 compared as (
     select
         ranked.*,
-        case
-            when ranked.stratum <> ranked.reference_stratum then ranked.measure_value - ranked.reference_value
-        end as gap,
-        sqrt(
-            (ranked.measure_value - ranked.interval_low)
-            ^ 2
-            + (ranked.reference_high - ranked.reference_value)
-            ^ 2
-        ) as gap_below,
-        sqrt(
-            (ranked.interval_high - ranked.measure_value)
-            ^ 2
-            + (ranked.reference_value - ranked.reference_low)
-            ^ 2
-        ) as gap_above
+        own.value - reference.value as gap,
+        {{ difference_bound('reference', 'own', 'low') }} as gap_low,
+        {{ difference_bound('reference', 'own', 'high') }} as gap_high
     from ranked
+    cross join lateral (
+        values (ranked.measure_value, ranked.interval_low, ranked.interval_high)
+    ) as own (value, low, high)
+    left join lateral (
+        values (ranked.reference_value, ranked.reference_low, ranked.reference_high)
+    ) as reference (value, low, high) on ranked.stratum <> ranked.reference_stratum
 )
 
 select
@@ -99,15 +93,15 @@ select
     reference_value,
     unit,
     gap::numeric(14, 6) as gap,
-    (gap - gap_below)::numeric(14, 6) as gap_low,
-    (gap + gap_above)::numeric(14, 6) as gap_high,
+    gap_low::numeric(14, 6) as gap_low,
+    gap_high::numeric(14, 6) as gap_high,
     case
         when stratum = reference_stratum and reference_value is not null then 'reference'
         when gap is null then null
-        when gap - gap_below > 0 and better_direction = 'higher' then 'better'
-        when gap + gap_above < 0 and better_direction = 'higher' then 'worse'
-        when gap - gap_below > 0 and better_direction = 'lower' then 'worse'
-        when gap + gap_above < 0 and better_direction = 'lower' then 'better'
+        when gap_low > 0 and better_direction = 'higher' then 'better'
+        when gap_high < 0 and better_direction = 'higher' then 'worse'
+        when gap_low > 0 and better_direction = 'lower' then 'worse'
+        when gap_high < 0 and better_direction = 'lower' then 'better'
         else 'no_clear_difference'
     end as gap_class,
     case
