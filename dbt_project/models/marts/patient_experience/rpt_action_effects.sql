@@ -54,7 +54,7 @@ sides as (
                     sum(
                         (observation_count - 1)
                         * observation_count
-                        * (spread / {{ var('wilson_z') }}) ^ 2
+                        * (spread / {{ t_quantile('(observation_count - 1)') }}) ^ 2
                     )
                     + sum(observation_count * value ^ 2)
                     - sum(observation_count * value) ^ 2 / nullif(sum(observation_count), 0)
@@ -69,7 +69,7 @@ sides as (
 spread_sides as (
     select
         sides.*,
-        {{ var('wilson_z') }} * sqrt(
+        {{ t_quantile('(sides.observation_sum - 1)') }} * sqrt(
             greatest(sides.square_sum, 0)
             / nullif(sides.observation_sum - 1, 0)
             / nullif(sides.observation_sum, 0)

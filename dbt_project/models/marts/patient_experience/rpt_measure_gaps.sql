@@ -3,7 +3,8 @@
 with strata as (
     select
         measures.*,
-        definitions.better_direction
+        definitions.better_direction,
+        definitions.statistic
     from {{ ref('rpt_measures') }} as measures
     inner join {{ ref('dim_measures') }} as definitions
         on
@@ -32,6 +33,7 @@ ranked as (
         first_value(strata.measure_value) over preferred as reference_value,
         first_value(strata.interval_low) over preferred as reference_low,
         first_value(strata.interval_high) over preferred as reference_high,
+        first_value(strata.response_count) over preferred as reference_response_count,
         max(strata.response_count) filter (where strata.stratum = 'not_stated') over cell
             as unknown_response_count,
         bool_or(strata.stratum = 'not_stated') over cell as has_unknown_group
@@ -98,6 +100,15 @@ select
     case
         when stratum = reference_stratum and reference_value is not null then 'reference'
         when gap is null then null
+        -- Of few, or of answers that are all alike, the spread says too little of where their mean would lie next time.
+        when
+            statistic in ('mean', 'net_share')
+            and (
+                least(response_count, reference_response_count) < {{ var('gap_min_responses') }}
+                or interval_low = interval_high
+                or reference_low = reference_high
+            )
+            then 'too_little_data'
         when gap_low > 0 and better_direction = 'higher' then 'better'
         when gap_high < 0 and better_direction = 'higher' then 'worse'
         when gap_low > 0 and better_direction = 'lower' then 'worse'
