@@ -649,6 +649,8 @@ HARMS = {
     "assert_no_more_responses_than_patients": "insert into rpt_response_rates select 'fft_response_rate', '2020', "
     "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, null::numeric, "
     "null::numeric, null::numeric, 'not_applicable'",
+    "assert_eligible_patients_were_heard_before": "insert into eligible_patients values "
+    "('trust_1', 'service_11', '2021-01-01', 'all', 'all', 50, 'list')",
     "action_effects_are_listed_once": EFFECT.format("twice", "'no_clear_difference', null") * 2,
     "assert_actions_name_known_series": "insert into actions select 'misspelt', 'nobody', 'all', measure_slug, null, "
     "null, taken_on, null, null, null, false from actions where topic_slug is null limit 1",
