@@ -22,7 +22,10 @@ neighbours as (
     inner join actions as other_actions
         on
             actions.action_slug <> other_actions.action_slug
-            and actions.organisation_slug = other_actions.organisation_slug
+            and (
+                actions.organisation_slug = other_actions.organisation_slug
+                or 'all' in (actions.organisation_slug, other_actions.organisation_slug)
+            )
             and (
                 actions.service_slug = other_actions.service_slug
                 or 'all' in (actions.service_slug, other_actions.service_slug)
