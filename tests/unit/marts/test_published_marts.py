@@ -670,6 +670,17 @@ def test_every_harm_to_the_marts_fails_its_check(
     assert {check: statuses[check] for check in HARMS} == dict.fromkeys(HARMS, "fail")
 
 
+def test_action_on_a_score_that_has_no_months_is_reported(
+    harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    built = harmed(
+        "insert into actions (action_slug, organisation_slug, service_slug, measure_slug, taken_on, is_example) "
+        "values ('asked', 'all', 'all', 'collaborate_mean_score', '2021-06-01', false)"
+    )
+    outcome = run_dbt(built, "test", "--select", "assert_actions_name_known_series")
+    assert str(outcome.result.results[-1].status) == "fail"
+
+
 def test_row_that_breaks_a_constraint_cannot_bring_words_into_a_message(marts: Any) -> None:
     """PostgreSQL quotes the whole row that breaks a constraint: tables with words have none."""
     tables = ("fct_comments", "fct_responses", "int_comments_scored")
