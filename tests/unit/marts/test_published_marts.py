@@ -681,6 +681,16 @@ def test_action_on_a_score_that_has_no_months_is_reported(
     assert str(outcome.result.results[-1].status) == "fail"
 
 
+def test_response_to_two_versions_of_a_questionnaire_stops_no_publication(
+    harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    built = harmed(
+        "create temporary table twin as select * from fct_scores where score_slug = 'collaborate' limit 1; "
+        "update twin set instrument_version = 'another'; insert into fct_scores select * from twin"
+    )
+    assert run_dbt(built, "test", "--select", "scores_are_listed_once").success
+
+
 def test_row_that_breaks_a_constraint_cannot_bring_words_into_a_message(marts: Any) -> None:
     """PostgreSQL quotes the whole row that breaks a constraint: tables with words have none."""
     tables = ("fct_comments", "fct_responses", "int_comments_scored")
