@@ -442,6 +442,20 @@ def test_changes_of_people_who_were_asked_twice_are_published_like_other_measure
     assert states["value"]
 
 
+def test_every_change_of_health_is_an_outcome_of_partnership(marts: Any) -> None:
+    changes = (
+        "select measure_slug from measures join scores using (score_slug) where scoring_rule = 'change' "
+        "and measure_version = instrument_version"
+    )
+    assert marts.rows(f"select count(*) > 5 from ({changes}) as changes") == [(True,)]
+    assert (
+        marts.rows(
+            f"{changes} except select measure_slug from partnership_measures where partnership_side = 'outcomes'"
+        )
+        == []
+    )
+
+
 def test_charts_hold_every_published_value_and_no_other(marts: Any) -> None:
     published = (
         "select measure_slug, organisation_slug, service_slug, null, period_first_on, measure_value "
