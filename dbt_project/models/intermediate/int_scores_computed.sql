@@ -134,7 +134,8 @@ judged as (
                 scores.scoring_rule = 'code'
                 or summed.valued_item_count < items.item_count - scores.max_missing_count
                 then 'too_few_answers'
-            when scores.scoring_rule = 'sum_converted' and conversions.converted_score is null then 'outside_scale'
+            when scores.scoring_rule = 'sum_converted' and conversions.converted_score is null
+                then 'outside_scale'
             else 'scored'
         end as score_state
     from summed
@@ -195,7 +196,8 @@ select
     valued.score_slug,
     valued.score_state,
     trim_scale(valued.score_value) as score_value,
-    case when valued.score_state = 'scored' then coalesce(valued.code_class, classes.score_class) end as score_class,
+    case when valued.score_state = 'scored' then coalesce(valued.code_class, classes.score_class) end
+        as score_class,
     case when valued.score_state = 'scored' then coalesce(valued.code_direction, classes.class_direction) end
         as class_direction,
     valued.answered_item_count,

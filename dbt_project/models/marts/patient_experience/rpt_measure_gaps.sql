@@ -3,6 +3,9 @@
 with strata as (
     select
         measures.*,
+        measures.measure_value as value,
+        measures.interval_low as low,
+        measures.interval_high as high,
         definitions.better_direction,
         definitions.statistic
     from {{ ref('rpt_measures') }} as measures
@@ -30,10 +33,6 @@ ranked as (
         strata.*,
         totals.response_count as total_response_count,
         first_value(strata.stratum) over preferred as reference_stratum,
-        first_value(strata.measure_value) over preferred as reference_value,
-        first_value(strata.interval_low) over preferred as reference_low,
-        first_value(strata.interval_high) over preferred as reference_high,
-        first_value(strata.response_count) over preferred as reference_response_count,
         max(strata.response_count) filter (where strata.stratum = 'not_stated') over cell
             as unknown_response_count,
         bool_or(strata.stratum = 'not_stated') over cell as has_unknown_group
@@ -67,17 +66,25 @@ ranked as (
 
 compared as (
     select
-        ranked.*,
-        own.value - reference.value as gap,
-        {{ difference_bound('reference', 'own', 'low') }} as gap_low,
-        {{ difference_bound('reference', 'own', 'high') }} as gap_high
-    from ranked
-    cross join lateral (
-        values (ranked.measure_value, ranked.interval_low, ranked.interval_high)
-    ) as own (value, low, high)
-    left join lateral (
-        values (ranked.reference_value, ranked.reference_low, ranked.reference_high)
-    ) as reference (value, low, high) on ranked.stratum <> ranked.reference_stratum
+        own.*,
+        reference.value as reference_value,
+        reference.low as reference_low,
+        reference.high as reference_high,
+        reference.response_count as reference_response_count,
+        case when own.stratum <> reference.stratum then own.value - reference.value end as gap,
+        case when own.stratum <> reference.stratum then {{ difference_bound('reference', 'own', 'low') }} end
+            as gap_low,
+        case when own.stratum <> reference.stratum then {{ difference_bound('reference', 'own', 'high') }} end
+            as gap_high
+    from ranked as own
+    inner join ranked as reference
+        on
+            own.measure_slug = reference.measure_slug
+            and own.measure_version = reference.measure_version
+            and own.period_first_on = reference.period_first_on
+            and own.organisation_slug = reference.organisation_slug
+            and own.stratum_attribute = reference.stratum_attribute
+            and own.reference_stratum = reference.stratum
 )
 
 select
@@ -100,12 +107,12 @@ select
     case
         when stratum = reference_stratum and reference_value is not null then 'reference'
         when gap is null then null
-        -- Of few, or of answers that are all alike, the spread says too little of where their mean would lie next time.
+        -- The spread of few, or of answers that are all alike, says too little of the next ones' mean.
         when
             statistic in ('mean', 'net_share')
             and (
                 least(response_count, reference_response_count) < {{ var('gap_min_responses') }}
-                or interval_low = interval_high
+                or low = high
                 or reference_low = reference_high
             )
             then 'too_little_data'

@@ -52,9 +52,9 @@ members as (
     from {{ ref('composites') }} as composites
 ),
 
--- A composite is the unweighted mean of its items' shares or means, each over those who answered the item; of fewer
--- items it would be another number. So is its interval: items of the same people go together, at most wholly, and
--- then their standard errors add up.
+-- A composite is the unweighted mean of its items' shares or means, each over those who answered the item; of
+-- fewer items it would be another number. So is its interval: items of the same people go together, at most
+-- wholly, and then their standard errors add up.
 composed as (
     select
         members.composite_slug as score_slug,
@@ -128,6 +128,13 @@ measured as (
             and observed.stratum_attribute = composed.stratum_attribute
             and observed.stratum = composed.stratum
             and observed.statistic = composed.statistic
+),
+
+stated as (
+    select
+        measured.*,
+        {{ cell_state('measured.is_suppressed', 'measured.denominator_count') }} as cell_state
+    from measured
 )
 
 select
@@ -145,9 +152,9 @@ select
     end as numerator_count,
     {{ unless_suppressed('is_suppressed', 'denominator_count') }}::bigint as denominator_count,
     {{ unless_suppressed('is_suppressed', 'response_count') }} as response_count,
-    case when not is_suppressed and denominator_count > 0 then measured_value end::numeric(14, 6) as measure_value,
+    case when cell_state = 'value' then measured_value end::numeric(14, 6) as measure_value,
     unit,
-    case when not is_suppressed and denominator_count > 0 then measured_low end::numeric(14, 6) as interval_low,
-    case when not is_suppressed and denominator_count > 0 then measured_high end::numeric(14, 6) as interval_high,
-    {{ cell_state('is_suppressed', 'denominator_count') }} as cell_state
-from measured
+    case when cell_state = 'value' then measured_low end::numeric(14, 6) as interval_low,
+    case when cell_state = 'value' then measured_high end::numeric(14, 6) as interval_high,
+    cell_state
+from stated

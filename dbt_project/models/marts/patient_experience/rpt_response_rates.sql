@@ -24,7 +24,7 @@ definitions as (
     where statistic = 'response_rate'
 ),
 
--- By year where the Friends and Family Test is published by year; a year is known where all of its months are.
+-- By year where the Friends and Family Test is published so; a year is known where all of its months are.
 eligible as (
     select
         'month' as period_kind,
@@ -56,7 +56,7 @@ wholes as (
     where service_slug = 'all' and stratum_attribute = 'all'
 ),
 
--- A service or group from which nobody was ever heard has no cell: it is a 0, shown or hidden with its organisation.
+-- A service or group from which nobody was ever heard has no cell: it is a 0, shown or hidden with its whole.
 placed as (
     select
         wholes.measure_version,
@@ -81,8 +81,11 @@ placed as (
             and eligible.stratum = answered.stratum
     -- Cells that no report has: parts of the total of all, and groups within a service.
     where
-        (eligible.organisation_slug <> 'all' or (eligible.service_slug = 'all' and eligible.stratum_attribute = 'all'))
-        and (eligible.service_slug = 'all' or eligible.stratum_attribute = 'all')
+        (eligible.service_slug = 'all' or eligible.stratum_attribute = 'all')
+        and (
+            eligible.organisation_slug <> 'all'
+            or (eligible.service_slug = 'all' and eligible.stratum_attribute = 'all')
+        )
 ),
 
 rated as (
