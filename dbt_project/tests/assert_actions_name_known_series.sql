@@ -2,11 +2,11 @@
     severity='warn',
     meta={
         'check_id': 'FB-DBT-121',
-        'title': 'Every action names a series that the warehouse knows',
+        'title': 'Every action names a monthly series that the warehouse knows',
         'severity': 'warning',
         'dimension': 'consistency',
         'owner': 'analytics-engineering',
-        'why': 'An action with a misspelt organisation, service, measure, theme or topic is compared with nothing.',
+        'why': 'An action with a misspelt organisation, service, measure, theme or topic, or on a score published by year, is compared with nothing.',
     }
 ) }}
 
@@ -19,6 +19,8 @@ left join {{ ref('dim_organisations') }} as organisations
     on actions.organisation_slug = organisations.organisation_slug
 left join {{ ref('dim_services') }} as services on actions.service_slug = services.service_slug
 left join {{ ref('dim_measures') }} as measures on actions.measure_slug = measures.measure_slug
+left join {{ ref('int_scores_ruled') }} as rules
+    on measures.score_slug = rules.score_slug and measures.measure_version = rules.score_version
 left join {{ ref('dim_themes') }} as themes on actions.theme_slug = themes.theme_slug
 left join {{ ref('dim_topics') }} as topics on actions.topic_slug = topics.topic_slug
 where
@@ -30,6 +32,7 @@ where
         )
     )
     or measures.measure_slug is null
+    or rules.period_kind = 'year'
     or num_nulls(actions.action_slug, actions.taken_on) > 0
     or (actions.measure_slug = 'theme_share') <> (actions.theme_slug is not null)
     or (actions.measure_slug = 'topic_share') <> (actions.topic_slug is not null)

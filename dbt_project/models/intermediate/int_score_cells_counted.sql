@@ -117,7 +117,7 @@ select
     rolled_up.*,
     scores.min_responses,
     scores.has_classes,
-    starts_with(rolled_up.score_slug, 'side_') as is_side,
+    scores.is_side,
     rolled_up.score_slug || ' ' || rolled_up.score_version || ' ' || rolled_up.period_kind || ' '
     || coalesce(rolled_up.period_first_on::text, 'undated') as tree_key
 from rolled_up

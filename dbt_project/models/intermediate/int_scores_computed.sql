@@ -21,6 +21,14 @@ items as (
     group by score_slug, instrument_version
 ),
 
+recoded_items as (
+    select distinct
+        instrument_slug,
+        instrument_version,
+        item_slug
+    from {{ ref('item_recodes') }}
+),
+
 -- Each answer under each score that it counts to; null outside of its item's scale.
 recoded as (
     select
@@ -31,8 +39,11 @@ recoded as (
         scores.instrument_version,
         score_items.item_weight,
         answers.value_code,
-        coalesce(not answers.value_number between score_items.scale_low and score_items.scale_high, false)
-            as is_outside_scale,
+        answers.value_number is not null
+        and (
+            not answers.value_number between score_items.scale_low and score_items.scale_high
+            or (recoded_items.item_slug is not null and recodes.recoded_value is null)
+        ) as is_outside_scale,
         case
             when recodes.recoded_value is not null then recodes.recoded_value
             when not answers.value_number between score_items.scale_low and score_items.scale_high then null
@@ -61,6 +72,11 @@ recoded as (
             and answers.instrument_version = recodes.instrument_version
             and answers.item_slug = recodes.item_slug
             and answers.value_number between recodes.value_low and recodes.value_high
+    left join recoded_items
+        on
+            answers.instrument_slug = recoded_items.instrument_slug
+            and answers.instrument_version = recoded_items.instrument_version
+            and answers.item_slug = recoded_items.item_slug
     where answers.answer_state = 'answered' and not answers.is_value_set_aside
 ),
 
@@ -101,17 +117,25 @@ judged as (
         items.item_count,
         scores.scoring_rule,
         scores.factor,
+        conversions.converted_score,
+        code_classes.score_class as code_class,
+        code_classes.class_direction as code_direction,
         case
             when
                 kept_responses.submitted_on < versions.effective_from
-                or kept_responses.submitted_on > versions.effective_to
+                or kept_responses.submitted_on > versions.answers_until
                 then 'outside_version'
-            when scores.scoring_rule = 'code' and summed.item_code is not null then 'scored'
-            when summed.has_item_outside_scale then 'outside_scale'
+            when scores.scoring_rule = 'code' and code_classes.value_code is not null then 'scored'
+            when
+                summed.has_item_outside_scale
+                or (scores.scoring_rule = 'code' and summed.item_code is not null)
+                then 'outside_scale'
             when
                 scores.scoring_rule = 'code'
                 or summed.valued_item_count < items.item_count - scores.max_missing_count
                 then 'too_few_answers'
+            when scores.scoring_rule = 'sum_converted' and conversions.converted_score is null
+                then 'outside_scale'
             else 'scored'
         end as score_state
     from summed
@@ -128,6 +152,16 @@ judged as (
         on
             summed.instrument_slug = versions.instrument_slug
             and summed.instrument_version = versions.instrument_version
+    left join {{ ref('score_conversions') }} as conversions
+        on
+            summed.score_slug = conversions.score_slug
+            and summed.instrument_version = conversions.instrument_version
+            and summed.item_sum = conversions.raw_score
+    left join {{ ref('code_classes') }} as code_classes
+        on
+            scores.scoring_rule = 'code'
+            and summed.score_slug = code_classes.score_slug
+            and summed.item_code = code_classes.value_code
 ),
 
 valued as (
@@ -135,7 +169,7 @@ valued as (
         judged.*,
         case
             when judged.score_state <> 'scored' then null
-            when judged.scoring_rule = 'sum_converted' then conversions.converted_score
+            when judged.scoring_rule = 'sum_converted' then judged.converted_score
             when judged.scoring_rule = 'sum'
                 then round(
                     (judged.item_sum + (judged.item_count - judged.valued_item_count) * judged.item_mean)
@@ -148,12 +182,6 @@ valued as (
             else round(judged.weighted_mean, 6)
         end as score_value
     from judged
-    left join {{ ref('score_conversions') }} as conversions
-        on
-            judged.scoring_rule = 'sum_converted'
-            and judged.score_slug = conversions.score_slug
-            and judged.instrument_version = conversions.instrument_version
-            and judged.item_sum = conversions.raw_score
 )
 
 select
@@ -168,8 +196,10 @@ select
     valued.score_slug,
     valued.score_state,
     trim_scale(valued.score_value) as score_value,
-    coalesce(code_classes.score_class, classes.score_class) as score_class,
-    coalesce(code_classes.class_direction, classes.class_direction) as class_direction,
+    case when valued.score_state = 'scored' then coalesce(valued.code_class, classes.score_class) end
+        as score_class,
+    case when valued.score_state = 'scored' then coalesce(valued.code_direction, classes.class_direction) end
+        as class_direction,
     valued.answered_item_count,
     valued.item_count,
     valued.delivery_id
@@ -179,8 +209,3 @@ left join {{ ref('score_classes') }} as classes
         valued.score_slug = classes.score_slug
         and valued.score_value >= classes.score_from
         and valued.score_value < classes.score_below
-left join {{ ref('code_classes') }} as code_classes
-    on
-        valued.score_state = 'scored'
-        and valued.score_slug = code_classes.score_slug
-        and valued.item_code = code_classes.value_code

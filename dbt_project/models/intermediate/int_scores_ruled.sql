@@ -11,7 +11,8 @@ scores as (
         scores.instrument_version as score_version,
         {{ min_responses('scores.suppression_setting', 'scores.min_report_count') }} as min_responses,
         scores.published_period as period_kind,
-        scores.scoring_rule in ('change', 'reading') or classed.score_slug is not null as has_classes
+        scores.scoring_rule in ('change', 'reading') or classed.score_slug is not null as has_classes,
+        scores.scoring_rule = 'reading' and starts_with(scores.score_slug, 'side_') as is_side
     from {{ ref('scores') }} as scores
     left join classed on scores.score_slug = classed.score_slug
 ),
@@ -22,7 +23,8 @@ composed as (
         composites.instrument_version as score_version,
         max(scores.min_responses) as min_responses,
         min(scores.period_kind) as period_kind,
-        bool_or(scores.has_classes) as has_classes
+        bool_or(scores.has_classes) as has_classes,
+        false as is_side
     from {{ ref('composites') }} as composites
     inner join scores
         on

@@ -442,6 +442,20 @@ def test_changes_of_people_who_were_asked_twice_are_published_like_other_measure
     assert states["value"]
 
 
+def test_every_change_of_health_is_an_outcome_of_partnership(marts: Any) -> None:
+    changes = (
+        "select measure_slug from measures join scores using (score_slug) where scoring_rule = 'change' "
+        "and measure_version = instrument_version"
+    )
+    assert marts.rows(f"select count(*) > 5 from ({changes}) as changes") == [(True,)]
+    assert (
+        marts.rows(
+            f"{changes} except select measure_slug from partnership_measures where partnership_side = 'outcomes'"
+        )
+        == []
+    )
+
+
 def test_charts_hold_every_published_value_and_no_other(marts: Any) -> None:
     published = (
         "select measure_slug, organisation_slug, service_slug, null, period_first_on, measure_value "
@@ -574,6 +588,17 @@ HARMS = {
     "(select min(comment_id) from fct_theme_mentions)",
     "assert_no_suppressed_cell_can_be_subtracted": "update rpt_measures set response_count = 4 "
     "where cell_state = 'value' and organisation_slug = 'all'",
+    "assert_scored_answers_have_a_value_or_a_class": "update fct_scores set score_state = 'scored' "
+    "where ctid = (select min(ctid) from fct_scores where score_state = 'too_few_answers')",
+    "assert_rows_of_seeds_are_listed_once": "insert into score_items select * from score_items "
+    "where score_slug = 'phq_9' limit 1",
+    "assert_seeds_name_what_exists": "update composites set member_score_slug = 'hcahps_nurse_lissen' "
+    "where member_score_slug = 'hcahps_nurse_listen'",
+    "assert_ranges_of_seeds_do_not_overlap": "update score_classes set score_below = 12 "
+    "where score_slug = 'phq_9' and score_class = 'below_case'",
+    "assert_recodes_cover_the_scale": "delete from item_recodes where item_slug = 'item_7' and value_low = 10",
+    "cells_are_hidden_or_shown": "update int_cells_suppressed set is_suppressed = null "
+    "where ctid = (select min(ctid) from int_cells_suppressed)",
     "scores_are_listed_once": "insert into fct_scores select * from fct_scores limit 1",
     "measures_are_listed_once": "insert into rpt_measures select * from rpt_measures "
     "where organisation_slug <> 'all' limit 1",
@@ -638,6 +663,8 @@ HARMS = {
     "assert_no_more_responses_than_patients": "insert into rpt_response_rates select 'fft_response_rate', '2020', "
     "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, null::numeric, "
     "null::numeric, null::numeric, 'not_applicable'",
+    "assert_eligible_patients_were_heard_before": "insert into eligible_patients values "
+    "('trust_1', 'service_11', '2021-01-01', 'all', 'all', 50, 'list')",
     "action_effects_are_listed_once": EFFECT.format("twice", "'no_clear_difference', null") * 2,
     "assert_actions_name_known_series": "insert into actions select 'misspelt', 'nobody', 'all', measure_slug, null, "
     "null, taken_on, null, null, null, false from actions where topic_slug is null limit 1",
@@ -655,6 +682,27 @@ def test_every_harm_to_the_marts_fails_its_check(
     outcome = run_dbt(harmed("; ".join(HARMS.values())), "test", "--select", *HARMS)
     statuses = {result.node.name: str(result.status) for result in outcome.result.results}
     assert {check: statuses[check] for check in HARMS} == dict.fromkeys(HARMS, "fail")
+
+
+def test_action_on_a_score_that_has_no_months_is_reported(
+    harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    built = harmed(
+        "insert into actions (action_slug, organisation_slug, service_slug, measure_slug, taken_on, is_example) "
+        "values ('asked', 'all', 'all', 'collaborate_mean_score', '2021-06-01', false)"
+    )
+    outcome = run_dbt(built, "test", "--select", "assert_actions_name_known_series")
+    assert str(outcome.result.results[-1].status) == "fail"
+
+
+def test_response_to_two_versions_of_a_questionnaire_stops_no_publication(
+    harmed: Callable[[str], Any], run_dbt: Callable[..., Any]
+) -> None:
+    built = harmed(
+        "create temporary table twin as select * from fct_scores where score_slug = 'collaborate' limit 1; "
+        "update twin set instrument_version = 'another'; insert into fct_scores select * from twin"
+    )
+    assert run_dbt(built, "test", "--select", "scores_are_listed_once").success
 
 
 def test_row_that_breaks_a_constraint_cannot_bring_words_into_a_message(marts: Any) -> None:

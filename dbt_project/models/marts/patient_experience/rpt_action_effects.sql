@@ -22,7 +22,10 @@ neighbours as (
     inner join actions as other_actions
         on
             actions.action_slug <> other_actions.action_slug
-            and actions.organisation_slug = other_actions.organisation_slug
+            and (
+                actions.organisation_slug = other_actions.organisation_slug
+                or 'all' in (actions.organisation_slug, other_actions.organisation_slug)
+            )
             and (
                 actions.service_slug = other_actions.service_slug
                 or 'all' in (actions.service_slug, other_actions.service_slug)
@@ -54,7 +57,7 @@ sides as (
                     sum(
                         (observation_count - 1)
                         * observation_count
-                        * (spread / {{ var('wilson_z') }}) ^ 2
+                        * (spread / {{ t_quantile('(observation_count - 1)') }}) ^ 2
                     )
                     + sum(observation_count * value ^ 2)
                     - sum(observation_count * value) ^ 2 / nullif(sum(observation_count), 0)
@@ -69,7 +72,7 @@ sides as (
 spread_sides as (
     select
         sides.*,
-        {{ var('wilson_z') }} * sqrt(
+        {{ t_quantile('(sides.observation_sum - 1)') }} * sqrt(
             greatest(sides.square_sum, 0)
             / nullif(sides.observation_sum - 1, 0)
             / nullif(sides.observation_sum, 0)

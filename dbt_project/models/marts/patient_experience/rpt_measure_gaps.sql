@@ -3,7 +3,11 @@
 with strata as (
     select
         measures.*,
-        definitions.better_direction
+        measures.measure_value as value,
+        measures.interval_low as low,
+        measures.interval_high as high,
+        definitions.better_direction,
+        definitions.statistic
     from {{ ref('rpt_measures') }} as measures
     inner join {{ ref('dim_measures') }} as definitions
         on
@@ -29,9 +33,6 @@ ranked as (
         strata.*,
         totals.response_count as total_response_count,
         first_value(strata.stratum) over preferred as reference_stratum,
-        first_value(strata.measure_value) over preferred as reference_value,
-        first_value(strata.interval_low) over preferred as reference_low,
-        first_value(strata.interval_high) over preferred as reference_high,
         max(strata.response_count) filter (where strata.stratum = 'not_stated') over cell
             as unknown_response_count,
         bool_or(strata.stratum = 'not_stated') over cell as has_unknown_group
@@ -65,23 +66,25 @@ ranked as (
 
 compared as (
     select
-        ranked.*,
-        case
-            when ranked.stratum <> ranked.reference_stratum then ranked.measure_value - ranked.reference_value
-        end as gap,
-        sqrt(
-            (ranked.measure_value - ranked.interval_low)
-            ^ 2
-            + (ranked.reference_high - ranked.reference_value)
-            ^ 2
-        ) as gap_below,
-        sqrt(
-            (ranked.interval_high - ranked.measure_value)
-            ^ 2
-            + (ranked.reference_value - ranked.reference_low)
-            ^ 2
-        ) as gap_above
-    from ranked
+        own.*,
+        reference.value as reference_value,
+        reference.low as reference_low,
+        reference.high as reference_high,
+        reference.response_count as reference_response_count,
+        case when own.stratum <> reference.stratum then own.value - reference.value end as gap,
+        case when own.stratum <> reference.stratum then {{ difference_bound('reference', 'own', 'low') }} end
+            as gap_low,
+        case when own.stratum <> reference.stratum then {{ difference_bound('reference', 'own', 'high') }} end
+            as gap_high
+    from ranked as own
+    inner join ranked as reference
+        on
+            own.measure_slug = reference.measure_slug
+            and own.measure_version = reference.measure_version
+            and own.period_first_on = reference.period_first_on
+            and own.organisation_slug = reference.organisation_slug
+            and own.stratum_attribute = reference.stratum_attribute
+            and own.reference_stratum = reference.stratum
 )
 
 select
@@ -99,15 +102,24 @@ select
     reference_value,
     unit,
     gap::numeric(14, 6) as gap,
-    (gap - gap_below)::numeric(14, 6) as gap_low,
-    (gap + gap_above)::numeric(14, 6) as gap_high,
+    gap_low::numeric(14, 6) as gap_low,
+    gap_high::numeric(14, 6) as gap_high,
     case
         when stratum = reference_stratum and reference_value is not null then 'reference'
         when gap is null then null
-        when gap - gap_below > 0 and better_direction = 'higher' then 'better'
-        when gap + gap_above < 0 and better_direction = 'higher' then 'worse'
-        when gap - gap_below > 0 and better_direction = 'lower' then 'worse'
-        when gap + gap_above < 0 and better_direction = 'lower' then 'better'
+        -- The spread of few, or of answers that are all alike, says too little of the next ones' mean.
+        when
+            statistic in ('mean', 'net_share')
+            and (
+                least(response_count, reference_response_count) < {{ var('gap_min_responses') }}
+                or low = high
+                or reference_low = reference_high
+            )
+            then 'too_little_data'
+        when gap_low > 0 and better_direction = 'higher' then 'better'
+        when gap_high < 0 and better_direction = 'higher' then 'worse'
+        when gap_low > 0 and better_direction = 'lower' then 'worse'
+        when gap_high < 0 and better_direction = 'lower' then 'better'
         else 'no_clear_difference'
     end as gap_class,
     case

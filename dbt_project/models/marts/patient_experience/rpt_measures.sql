@@ -45,10 +45,19 @@ observed as (
     ) as summands (statistic, numerator_sum, square_sum)
 ),
 
--- A composite is the unweighted mean of its items' shares or means, each over those who answered the item.
+members as (
+    select
+        composites.*,
+        count(*) over (partition by composites.composite_slug, composites.instrument_version) as member_count
+    from {{ ref('composites') }} as composites
+),
+
+-- A composite is the unweighted mean of its items' shares or means, each over those who answered the item; of
+-- fewer items it would be another number. So is its interval: items of the same people go together, at most
+-- wholly, and then their standard errors add up.
 composed as (
     select
-        composites.composite_slug as score_slug,
+        members.composite_slug as score_slug,
         observed.score_version,
         observed.period_kind,
         observed.period_first_on,
@@ -60,12 +69,15 @@ composed as (
         sum(observed.numerator_sum) as numerator_sum,
         sum(observed.observation_count) as observation_count,
         avg(observed.numerator_sum / nullif(observed.observation_count, 0)) as composite_value,
+        avg({{ statistic_bound('observed', 'low') }}) as composite_low,
+        avg({{ statistic_bound('observed', 'high') }}) as composite_high,
+        count(*) filter (where observed.observation_count > 0) = min(members.member_count) as has_every_item,
         bool_or(observed.is_suppressed) as is_suppressed
     from observed
-    inner join {{ ref('composites') }} as composites
+    inner join members
         on
-            observed.score_slug = composites.member_score_slug
-            and observed.score_version = composites.instrument_version
+            observed.score_slug = members.member_score_slug
+            and observed.score_version = members.instrument_version
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
 
@@ -83,13 +95,20 @@ measured as (
         observed.stratum_attribute,
         observed.stratum,
         observed.response_count,
-        composed.score_slug is not null as is_composite,
-        coalesce(composed.numerator_sum, observed.numerator_sum) as numerator_sum,
-        coalesce(composed.observation_count, observed.observation_count) as denominator_count,
+        case
+            when composed.score_slug is null then observed.numerator_sum
+            when composed.has_every_item then composed.numerator_sum
+            else 0
+        end as numerator_sum,
+        case
+            when composed.score_slug is null then observed.observation_count
+            when composed.has_every_item then composed.observation_count
+            else 0
+        end as denominator_count,
         coalesce(composed.composite_value, observed.numerator_sum / nullif(observed.observation_count, 0))
             as measured_value,
-        {{ spread_of_mean('observed.numerator_sum', 'observed.square_sum', 'observed.observation_count') }}
-            as spread,
+        coalesce(composed.composite_low, {{ statistic_bound('observed', 'low') }}) as measured_low,
+        coalesce(composed.composite_high, {{ statistic_bound('observed', 'high') }}) as measured_high,
         observed.is_suppressed or coalesce(composed.is_suppressed, false) as is_suppressed
     from {{ ref('measures') }} as measures
     inner join observed
@@ -111,13 +130,10 @@ measured as (
             and observed.statistic = composed.statistic
 ),
 
-bounded as (
+stated as (
     select
         measured.*,
-        case measured.unit when 'share 0-1' then 0 when 'share -1 to 1' then -1 end as lowest,
-        case when measured.unit <> 'score' then 1 end as highest,
-        measured.statistic in ('favourable_share', 'unfavourable_share', 'neutral_share')
-        and not measured.is_composite as is_proportion
+        {{ cell_state('measured.is_suppressed', 'measured.denominator_count') }} as cell_state
     from measured
 )
 
@@ -136,17 +152,9 @@ select
     end as numerator_count,
     {{ unless_suppressed('is_suppressed', 'denominator_count') }}::bigint as denominator_count,
     {{ unless_suppressed('is_suppressed', 'response_count') }} as response_count,
-    {{ unless_suppressed('is_suppressed', 'measured_value') }}::numeric(14, 6) as measure_value,
+    case when cell_state = 'value' then measured_value end::numeric(14, 6) as measure_value,
     unit,
-    case
-        when is_suppressed or denominator_count = 0 then null
-        when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'low') }}
-        else greatest(measured_value - spread, lowest)
-    end::numeric(14, 6) as interval_low,
-    case
-        when is_suppressed or denominator_count = 0 then null
-        when is_proportion then {{ wilson_bound('numerator_sum', 'denominator_count', 'high') }}
-        else least(measured_value + spread, highest)
-    end::numeric(14, 6) as interval_high,
-    {{ cell_state('is_suppressed', 'denominator_count') }} as cell_state
-from bounded
+    case when cell_state = 'value' then measured_low end::numeric(14, 6) as interval_low,
+    case when cell_state = 'value' then measured_high end::numeric(14, 6) as interval_high,
+    cell_state
+from stated

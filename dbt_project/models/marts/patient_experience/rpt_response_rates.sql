@@ -24,7 +24,7 @@ definitions as (
     where statistic = 'response_rate'
 ),
 
--- A year is known where all of its months are.
+-- By year where the Friends and Family Test is published so; a year is known where all of its months are.
 eligible as (
     select
         'month' as period_kind,
@@ -51,34 +51,54 @@ eligible as (
     having count(distinct month_start_on) = 12
 ),
 
+wholes as (
+    select * from answered
+    where service_slug = 'all' and stratum_attribute = 'all'
+),
+
+-- A service or group from which nobody was ever heard has no cell: it is a 0, shown or hidden with its whole.
+placed as (
+    select
+        wholes.measure_version,
+        wholes.period_last_on,
+        eligible.*,
+        case when answered.cell_state is null then 0 else answered.response_count end as response_count,
+        coalesce(answered.cell_state, wholes.cell_state) as cell_state
+    from eligible
+    inner join wholes
+        on
+            eligible.period_kind = wholes.period_kind
+            and eligible.period_first_on = wholes.period_first_on
+            and eligible.organisation_slug = wholes.organisation_slug
+    left join answered
+        on
+            wholes.measure_version = answered.measure_version
+            and eligible.period_kind = answered.period_kind
+            and eligible.period_first_on = answered.period_first_on
+            and eligible.organisation_slug = answered.organisation_slug
+            and eligible.service_slug = answered.service_slug
+            and eligible.stratum_attribute = answered.stratum_attribute
+            and eligible.stratum = answered.stratum
+    -- Cells that no report has: parts of the total of all, and groups within a service.
+    where
+        (eligible.service_slug = 'all' or eligible.stratum_attribute = 'all')
+        and (
+            eligible.organisation_slug <> 'all'
+            or (eligible.service_slug = 'all' and eligible.stratum_attribute = 'all')
+        )
+),
+
 rated as (
     select
         definitions.measure_slug,
-        definitions.measure_version,
-        answered.period_kind,
-        answered.period_first_on,
-        answered.period_last_on,
-        answered.organisation_slug,
-        answered.service_slug,
-        answered.stratum_attribute,
-        answered.stratum,
-        answered.response_count,
-        eligible.eligible_count,
-        answered.cell_state = 'suppressed'
-        or eligible.eligible_count between 1 and definitions.min_responses - 1 as is_suppressed,
+        placed.*,
+        placed.cell_state = 'suppressed'
+        or placed.eligible_count between 1 and definitions.min_responses - 1 as is_suppressed,
         -- More responses than patients: one of the counts is wrong, and their share is no rate.
-        case when answered.response_count <= eligible.eligible_count then eligible.eligible_count else 0 end
+        case when placed.response_count <= placed.eligible_count then placed.eligible_count else 0 end
             as denominator_count
-    from answered
-    inner join definitions on answered.measure_version = definitions.measure_version
-    inner join eligible
-        on
-            answered.period_kind = eligible.period_kind
-            and answered.period_first_on = eligible.period_first_on
-            and answered.organisation_slug = eligible.organisation_slug
-            and answered.service_slug = eligible.service_slug
-            and answered.stratum_attribute = eligible.stratum_attribute
-            and answered.stratum = eligible.stratum
+    from placed
+    inner join definitions on placed.measure_version = definitions.measure_version
 )
 
 select
