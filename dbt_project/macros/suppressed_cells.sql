@@ -9,7 +9,7 @@
   condition on a row that hides it for reasons outside of its tree. The result has one row per cell of
   `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
 
-  - is_below_minimum: 0 < response_count < minimum; 0 is shown.
+  - is_below_minimum: 0 < response_count < minimum; 0 is shown. So is a cell of which `others` are so few.
   - is_second_smallest: the smallest sibling is below the minimum and this one, the second smallest, is not.
   - is_in_suppressed_parent: the parent is suppressed and this is one of its two smallest.
   - is_suppressed: any of these, or needed so that nothing hidden can be worked out from what is shown.
@@ -20,10 +20,14 @@
     - Where hiding every child is not enough, the parent goes too.
     - Every cell of a hidden parent is hidden, its zeros too: they would say how many share the rest.
 
+  `others` is for a tree whose cells are each a part of a published one: how many people, at the least, are in that
+  one beside these; 0 where nobody is. Whole less part is as good as published, so what is hidden must leave the minimum
+  of them too: else all who are hidden are in the part, or all but a few.
+
   Siblings are hidden from the smallest up, ties by name, zeros never counted. The rule is attacked with
   every small table there is in tests/unit/marts/test_suppression_attack.py.
 -#}
-{% macro suppressed_cells(relation, numerators, denominator, minimum, must_hide='false') -%}
+{% macro suppressed_cells(relation, numerators, denominator, minimum, must_hide='false', others='null') -%}
 with cells as (
     select
         tree_key,
@@ -32,11 +36,13 @@ with cells as (
         part_slug,
         response_count,
         {{ minimum }} as minimum,
+        {{ others }}::bigint as other_count,
         {{ denominator }}::bigint as denominator_count,
         {% for numerator in numerators -%}
         {{ numerator }}::bigint as numerator_{{ loop.index }},
         {% endfor -%}
-        response_count > 0 and response_count < {{ minimum }} as is_below_minimum,
+        response_count > 0
+        and least(response_count, nullif({{ others }}, 0)) < {{ minimum }} as is_below_minimum,
         {{ must_hide }} as is_hidden_elsewhere
     from {{ relation }}
 ),
@@ -167,6 +173,7 @@ inner join flags
         *,
         row_number() over smallest_first as size_rank,
         sum(response_count) over smallest_first as running_responses,
+        sum(other_count) over smallest_first as running_others,
         sum(denominator_count) over smallest_first as running_denominator,
         {% for index in range(1, numerator_count + 1) -%}
         sum(numerator_{{ index }}) over smallest_first as running_numerator_{{ index }},
@@ -178,6 +185,7 @@ inner join flags
         count(*) filter (where response_count > 0) over all_siblings as sibling_count,
         count(*) filter (where must_hide) over all_siblings as must_hide_count,
         sum(response_count) over all_siblings as total_responses,
+        sum(other_count) filter (where response_count > 0) over all_siblings as others_of_siblings,
         max(response_count) over all_siblings as largest_responses
     from {{ siblings }}
     window
@@ -194,7 +202,7 @@ inner join flags
         -- Hiding the siblings up to this one leaves no hidden number to be worked out.
         response_count > 0
         and size_rank >= greatest(must_hide_count, 2)
-        and running_responses >= minimum
+        and least(running_responses, running_others) >= minimum
         and case
             when size_rank = sibling_count then running_largest > 1
             else running_largest > running_smallest and next_responses > running_largest
@@ -212,7 +220,11 @@ inner join flags
     select
         *,
         must_hide_count > 0
-        and not (sibling_count >= 2 and total_responses >= minimum and largest_responses > 1)
+        and not (
+            sibling_count >= 2
+            and least(total_responses, others_of_siblings) >= minimum
+            and largest_responses > 1
+        )
         as parent_must_hide,
         must_hide_count > 0
         and response_count > 0

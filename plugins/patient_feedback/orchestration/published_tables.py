@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -36,12 +36,14 @@ class Report:
     `{slot}` is the schema. role: favourable, neutral, unfavourable, share, net or mean. group: the numerators of one
     group add up to at most the denominator, or to all of it where it is complete; of a score, one favourable and
     one unfavourable do, and to all of it with the neutral one. truth: rows of (family, the cell, quantity, number).
+    whole: the family that holds all that the others of this report count.
     """
 
     name: str
     query: str
     group: str
-    truth: str
+    truth: str | None = None
+    whole: str | None = None
 
 
 # A reading by another model is another number: its version is part of its name.
@@ -49,6 +51,14 @@ _MEASURE = """
     measures.measure_slug || case
         when measures.score_slug = 'comment_sentiment'
             then '@' || coalesce((select sentiment_model_version from {slot}.int_model_versions_selected), '')
+        when starts_with(measures.score_slug, 'side_')
+            then '@' || coalesce(
+                (
+                    select concat_ws('@', sentiment_model_version, topic_model_version)
+                    from {slot}.int_model_versions_selected
+                ),
+                ''
+            )
         else ''
     end
 """
@@ -113,6 +123,30 @@ REPORTS = (
             where score_slug not in (select composite_slug from {{slot}}.composites)
         """,
     ),
+    # Its other rows are rows of rpt_measures. How many comments speak of a side is what that side's sentiment is taken of.
+    Report(
+        "rpt_partnership",
+        f"""
+            select
+                {_MEASURE}, 'mean', measures.score_slug || ' ' || measures.measure_version, measures.min_responses,
+                period_kind, period_first_on, period_last_on, organisation_slug, service_slug, stratum_attribute,
+                stratum, false,
+                case when is_side then null else published.response_count end,
+                case when is_side then published.numerator_count else published.denominator_count end,
+                null::bigint, null::float, null::float, null::float, null::float
+            from {{slot}}.rpt_partnership as published
+            inner join {{slot}}.dim_measures as measures
+                on
+                    measures.statistic = 'mean'
+                    and measures.score_slug in ('comment_sentiment', 'side_' || published.partnership_side)
+            cross join lateral (select measures.score_slug <> 'comment_sentiment' as is_side) as sides
+            where
+                published.measure_slug = published.partnership_side || '_mention_share'
+                and num_nonnulls(published.response_count, published.denominator_count, published.numerator_count) > 0
+        """,
+        group=SCORE_GROUP,
+        whole="comment_sentiment 1",
+    ),
     Report(
         "rpt_theme_trends_monthly",
         f"""
@@ -157,6 +191,7 @@ def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables
     tables = PublishedTables()
     roles: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     minimum_of: dict[str, int] = defaultdict(int)
+    whole_of: dict[str, str] = {}
     for report in REPORTS:
         if not _has_table(connection, slot, report.name):
             continue
@@ -175,20 +210,26 @@ def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables
             roles[family][report.group][row.measure] = role
             minimum_of[family] = max(minimum_of[family], minimum)
             tables.reports_of[family].add(report.name)
+            if report.whole not in (None, family):
+                whole_of[family] = report.whole
     own_denominator = {
         row.cell.family for row in tables.rows if None not in row[3:5] and row.responses != row.denominator
     }
     for family, groups in roles.items():
-        tables.families[family] = _family(family, minimum_of[family], groups, family in own_denominator)
+        whole = whole_of.get(family)
+        has_own_denominator = not own_denominator.isdisjoint({family, whole})
+        tables.families[family] = replace(
+            _family(family, minimum_of[family], groups, has_own_denominator), part_of=whole
+        )
     return tables
 
 
 def read_truth(connection: psycopg.Connection, slot: str) -> dict[Quantity, float]:
     """Return the counts behind the reports of the slot, as far as tables of counted cells hold them."""
     numbers: dict[Quantity, float] = {}
-    for report in REPORTS:
+    for truth in filter(None, (report.truth for report in REPORTS)):
         with connection.cursor() as cursor:
-            for row in cursor.execute(_in_slot(report.truth, slot)):
+            for row in cursor.execute(_in_slot(truth, slot)):
                 numbers[Quantity(_cell(row[0], row[1:8]), row[8])] = float(row[9])
     return numbers
 

@@ -103,3 +103,60 @@ def test_number_that_the_publication_before_showed_is_recorded(
     editions = marts.rows("select distinct edition from audit.recovered_cell")
     assert editions == ([("earlier_edition",)] if is_found else [])
     assert marts.rows("select earlier_publication_id is not null from audit.disclosure_attack") == [(True,)]
+
+
+HIDDEN_SIDE = """
+    select cells.*
+    from int_cells_suppressed as cells
+    inner join int_cells_suppressed as comments
+        using (period_kind, period_first_on, organisation_slug, part_kind, part_slug)
+    where
+        cells.score_slug = 'side_barriers' and comments.score_slug = 'comment_sentiment'
+        and cells.is_suppressed and not comments.is_suppressed and cells.response_count > 0
+        and cells.stratum_attribute = 'all' and {condition}
+    order by cells.organisation_slug, cells.service_slug, cells.period_first_on
+    limit 1
+"""
+SHOW_SIDE = """
+    with chosen as ({chosen})
+    update {table} as shown
+    set cell_state = 'value', {numbers}
+    from chosen
+    where
+        shown.measure_slug = '{measure}'
+        and shown.period_first_on = chosen.period_first_on
+        and shown.organisation_slug = chosen.organisation_slug
+        and shown.service_slug = chosen.service_slug
+        and shown.stratum_attribute = 'all'
+"""
+
+
+def test_mention_count_of_a_side_that_is_hidden_is_recorded(harmed: Callable[[str], Marts]) -> None:
+    marts = harmed(
+        SHOW_SIDE.format(
+            chosen=HIDDEN_SIDE.format(condition="cells.response_count < 5"),
+            table="rpt_partnership",
+            measure="barriers_mention_share",
+            numbers="numerator_count = chosen.observation_count",
+        )
+    )
+    assert attacked(marts).counts["recovered_count"]
+    recovered = marts.rows("select distinct reports, family_slug from audit.recovered_cell")
+    assert recovered == [(["rpt_measures", "rpt_partnership"], "side_barriers 1")]
+
+
+def test_side_that_leaves_the_comments_of_too_few_others_is_recorded(harmed: Callable[[str], Marts]) -> None:
+    marts = harmed(
+        SHOW_SIDE.format(
+            chosen=HIDDEN_SIDE.format(
+                condition="cells.response_count >= 5 "
+                "and comments.response_count - cells.response_count between 1 and 4"
+            ),
+            table="rpt_measures",
+            measure="barriers_comment_sentiment",
+            numbers="response_count = chosen.response_count, denominator_count = chosen.observation_count",
+        )
+    )
+    attacked(marts)
+    recovered = marts.rows("select family_slug, recovery from audit.recovered_cell where quantity = 'others'")
+    assert ("side_barriers 1", "group_below_minimum") in recovered

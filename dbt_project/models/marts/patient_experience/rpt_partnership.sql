@@ -4,7 +4,8 @@ with sides as (
     select distinct partnership_side from {{ ref('partnership_topics') }}
 ),
 
--- Every cell of analysed comments, with the flags of sentiment: what one report hides no other shows.
+-- Every cell of analysed comments, and of those that speak of a side. A mention share shows no cell that the
+-- sentiment of either hides: its counts are those that they are taken of.
 comment_cells as (
     select * from {{ ref('int_cells_suppressed') }}
     where score_slug = 'comment_sentiment'
@@ -22,22 +23,21 @@ mention_cells as (
         comment_cells.stratum,
         comment_cells.response_count,
         comment_cells.observation_count,
-        comment_cells.is_suppressed,
-        coalesce(mentioned.mention_count, 0) as mention_count,
-        not comment_cells.is_suppressed
-        and comment_cells.stratum_attribute = 'all'
-        and coalesce(mentioned.response_count, 0) >= comment_cells.min_responses as has_exemplars
+        comment_cells.is_suppressed
+        or (comment_cells.observation_count > 0 and coalesce(side_cells.is_suppressed, false)) as is_suppressed,
+        coalesce(side_cells.observation_count, 0)::bigint as mention_count,
+        coalesce(side_cells.response_count, 0) >= comment_cells.min_responses as has_exemplars
     from comment_cells
     cross join sides
-    left join {{ ref('int_side_cells_counted') }} as mentioned
+    left join {{ ref('int_cells_suppressed') }} as side_cells
         on
-            sides.partnership_side = mentioned.partnership_side
-            and comment_cells.period_kind = mentioned.period_kind
+            'side_' || sides.partnership_side = side_cells.score_slug
+            and comment_cells.period_kind = side_cells.period_kind
             and coalesce(comment_cells.period_first_on, '-infinity'::date)
-            = coalesce(mentioned.period_first_on, '-infinity'::date)
-            and comment_cells.organisation_slug = mentioned.organisation_slug
-            and comment_cells.part_kind = mentioned.part_kind
-            and comment_cells.part_slug = mentioned.part_slug
+            = coalesce(side_cells.period_first_on, '-infinity'::date)
+            and comment_cells.organisation_slug = side_cells.organisation_slug
+            and comment_cells.part_kind = side_cells.part_kind
+            and comment_cells.part_slug = side_cells.part_slug
 ),
 
 -- The three comments of a side and cell that speak of it most clearly; never those of a group of patients.
@@ -127,7 +127,9 @@ said as (
             wilson_bound('mention_cells.mention_count', 'mention_cells.observation_count', 'high')
         ) }}::numeric(14, 6) as interval_high,
         {{ cell_state('mention_cells.is_suppressed', 'mention_cells.observation_count') }} as cell_state,
-        case when mention_cells.has_exemplars then exemplars.comment_ids end as exemplar_comment_ids
+        case
+            when mention_cells.has_exemplars and not mention_cells.is_suppressed then exemplars.comment_ids
+        end as exemplar_comment_ids
     from mention_cells
     left join exemplars
         on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,12 +19,14 @@ from patient_feedback.privacy.disclosure.knowledge import (
 from patient_feedback.privacy.disclosure.linear_system import Flags, Floats, presolve
 from patient_feedback.privacy.disclosure.published import (
     ALL,
+    OTHERS,
     RESPONSES,
     CellKey,
     Equation,
     Family,
     Numbers,
     Quantity,
+    whole_of,
     with_rest,
 )
 from patient_feedback.privacy.disclosure.solver import pinned_unknowns
@@ -46,7 +48,7 @@ class Finding:
     recovery: exact, one value only; interval, values less than the protection width apart;
     absence, a 0 of a numerator whose family leaves absences open;
     group_below_minimum, hidden cells whose sum is known and stands for fewer people than the minimum
-    (`cell` is the first of them).
+    (`cell` is the first of them), or what wholes hold beside their parts, where it is known and does.
     """
 
     cell: CellKey
@@ -195,6 +197,7 @@ def _recover(
         None if witness is None else witness[columns],
         settings.solve_seconds,
         settings.seed,
+        known.is_of_whole[columns],
     )
     low, high = presolved.lower.copy(), presolved.upper.copy()
     low[columns], high[columns] = system.lower, system.upper
@@ -211,6 +214,7 @@ def _recover(
     for finding in (
         *_single_findings(known, low, high, pinned, settings, edition),
         *_group_findings(known, equations, low, high, pinned, settings, edition),
+        *_other_findings(known, equations, low, high, pinned, settings, edition),
     ):
         findings[finding.cell, finding.quantity, finding.recovery] = finding
     contradicted_unknowns = np.flatnonzero(contradicted)
@@ -299,3 +303,69 @@ def _group_findings(
             continue
         found.append(Finding(hidden[0], RESPONSES, "group_below_minimum", edition, remaining, remaining))
     return found
+
+
+def _other_findings(
+    known: Knowledge,
+    equations: Sequence[Equation],
+    low: Floats,
+    high: Floats,
+    pinned: Flags,
+    settings: _Settings,
+    edition: EditionUsed,
+) -> list[Finding]:
+    """Return what wholes hold beside their parts, where it is known and stands for fewer people than the minimum.
+
+    That is of one cell, or of hidden cells together. Those have none beside theirs where all of them are in the part.
+    """
+
+    def told(quantity: Quantity) -> float | None:
+        unknown = known.unknown_of.get(quantity)
+        is_known = unknown is not None and pinned[unknown] and high[unknown] == low[unknown]
+        return float(low[unknown]) if is_known else None
+
+    cells = {cell for cell, _ in known.unknown_of if settings.families[cell.family].part_of}
+    others = {cell: number for cell in cells if (number := _others(cell, told, settings)) is not None}
+    sums = [(equation.total, equation.parts) for equation in equations if equation.is_exact]
+    found = []
+    for total, parts in [*sums, *((cell, ()) for cell in others)]:
+        if not others.get(total):
+            continue
+        hidden = [part for part in parts if part not in others]
+        remaining = others[total] - sum(others.get(part, 0) for part in parts)
+        if parts and not hidden:
+            continue
+        people = [_fewest_others(cell, settings) for cell in hidden or [total]]
+        numbers = [_others(cell, settings.truth.get, settings) for cell in hidden or [total]]
+        fewest, number = (
+            None if None in counts else sum(filter(None, counts)) for counts in (people, numbers)
+        )
+        if (remaining if fewest is None else fewest) >= settings.families[total.family].minimum:
+            continue
+        if remaining >= 0 and number in (None, remaining):
+            found.append(
+                Finding((hidden or [total])[0], OTHERS, "group_below_minimum", edition, remaining, remaining)
+            )
+    return found
+
+
+def _others(
+    cell: CellKey, number_of: Callable[[Quantity], float | None], settings: _Settings
+) -> float | None:
+    whole = whole_of(cell, settings.families)
+    assert whole is not None
+    all_counted, counted = (
+        number_of(Quantity(one, settings.families[one.family].denominator)) for one in (whole, cell)
+    )
+    return None if all_counted is None or counted is None else all_counted - counted
+
+
+def _fewest_others(cell: CellKey, settings: _Settings) -> float | None:
+    """Return how many people at the least are behind what the whole holds beside this part."""
+    whole = whole_of(cell, settings.families)
+    assert whole is not None
+    others = _others(cell, settings.truth.get, settings)
+    all_people, people = (settings.truth.get(Quantity(one, RESPONSES)) for one in (whole, cell))
+    if others is None or all_people is None or people is None:
+        return None
+    return max(all_people - people, min(others, 1))

@@ -9,7 +9,14 @@ from math import inf
 
 import numpy as np
 
-from patient_feedback.privacy.disclosure.linear_system import Floats, Integers, LinearSystem, Rows, assemble
+from patient_feedback.privacy.disclosure.linear_system import (
+    Flags,
+    Floats,
+    Integers,
+    LinearSystem,
+    Rows,
+    assemble,
+)
 from patient_feedback.privacy.disclosure.published import (
     DENOMINATOR,
     RESPONSES,
@@ -20,6 +27,7 @@ from patient_feedback.privacy.disclosure.published import (
     Numbers,
     PublishedRow,
     Quantity,
+    whole_of,
 )
 from patient_feedback.privacy.disclosure.shown_numbers import (
     HALF_UNIT,
@@ -71,6 +79,7 @@ class Knowledge:
 
     targets: quantities of suppressed cells that their own rows do not state. told_by_total: those among them that
     a shown total of 0 tells of all its parts alike. negligible_width, width: see `presolve`, `pinned_unknowns`.
+    is_of_whole (unknowns,): numbers of a family that others are parts of.
     """
 
     system: LinearSystem
@@ -79,6 +88,7 @@ class Knowledge:
     told_by_total: frozenset[Quantity]
     width: Floats
     negligible_width: Floats
+    is_of_whole: Flags
     suppressed_cells: frozenset[CellKey]
     earlier_unknown_of: Mapping[Quantity, int]
 
@@ -200,6 +210,8 @@ class _Builder:
         self.is_integer: list[bool] = []
         self.width: list[float] = []
         self.negligible: list[float] = []
+        self.wholes = {family.part_of for family in families.values()}
+        self.is_of_whole: list[bool] = []
         self.rows = Rows()
         self.unknown_of: dict[Quantity, int] = {}
         self.earlier_unknown_of: dict[Quantity, int] = {}
@@ -232,6 +244,7 @@ class _Builder:
             told_by_total=told,
             width=np.asarray(self.width, float),
             negligible_width=np.asarray(self.negligible, float),
+            is_of_whole=np.asarray(self.is_of_whole, bool),
             suppressed_cells=frozenset(cell for cell, known in facts.items() if known.is_suppressed),
             earlier_unknown_of=self.earlier_unknown_of,
         )
@@ -266,6 +279,9 @@ class _Builder:
                     unknown_of[quantity] = self._add_unknown(quantity, family, found)
         for cell, known in facts.items():
             self._add_rows_of_cell(cell, known, unknown_of)
+            whole = whole_of(cell, self.families)
+            if whole in facts and (known.is_suppressed or facts[whole].is_suppressed):
+                self._add_rows_of_part(cell, whole, unknown_of)
         for equation in equations:
             self._add_equation(equation, facts, unknown_of)
 
@@ -296,6 +312,7 @@ class _Builder:
         self.is_integer.append(not is_score)
         self.width.append(narrow if is_score else self.protection_width)
         self.negligible.append(narrow if is_score else 0.0)
+        self.is_of_whole.append(family.slug in self.wholes)
         return len(self.lower) - 1
 
     def _add_rows_of_cell(self, cell: CellKey, known: _CellFacts, unknown_of: Mapping[Quantity, int]) -> None:
@@ -337,6 +354,14 @@ class _Builder:
             else:
                 self.rows.add(unknowns, signs, ratio, ratio)
 
+    def _add_rows_of_part(self, part: CellKey, whole: CellKey, unknown_of: Mapping[Quantity, int]) -> None:
+        """Whoever is not in the part is in the whole with something else."""
+        people, all_people = (unknown_of[Quantity(cell, RESPONSES)] for cell in (part, whole))
+        self.rows.add([all_people, people], [1, -1], 0, inf)
+        if all(self.families[cell.family].has_own_denominator for cell in (part, whole)):
+            counted, all_counted = (unknown_of[Quantity(cell, DENOMINATOR)] for cell in (part, whole))
+            self.rows.add([all_counted, counted, all_people, people], [1, -1, -1, 1], 0, inf)
+
     @staticmethod
     def _groups_of(family: Family) -> list[tuple[tuple[str, ...], bool]]:
         """Return the numerators whose sum the denominator bounds; True where the sum is the denominator."""
@@ -365,13 +390,17 @@ class _Builder:
 def _told_by_total(
     facts: Facts, equations: Sequence[Equation], families: Mapping[str, Family]
 ) -> frozenset[Quantity]:
-    """Return the counts that a shown total of 0 fixes at 0 in all of its parts, and in theirs.
+    """Return the counts that a shown total, or whole, of 0 fixes at 0 in all of its parts, and in theirs.
 
     "Nobody of 107 was dissatisfied" is published on purpose and says as much of each part of the 107.
     """
     parts_of: dict[CellKey, list[CellKey]] = defaultdict(list)
     for equation in equations:
         parts_of[equation.total].extend(equation.parts)
+    for cell in facts:
+        whole = whole_of(cell, families)
+        if whole in facts:
+            parts_of[whole].append(cell)
     told: set[Quantity] = set()
     for total in parts_of:
         known = facts.get(total)

@@ -14,6 +14,8 @@ RESPONSES = "responses"
 DENOMINATOR = "denominator"
 REST = "rest"
 """People of the denominator who are in no numerator."""
+OTHERS = "others"
+"""What a whole holds beside a part of it, such as the comments that do not speak of a side: no cell, but as good as one."""
 
 
 class Period(NamedTuple):
@@ -60,6 +62,7 @@ class Family:
     hidden_at_least: what a hidden cell holds if all of its totals are shown: the rule shows zeros.
     always_shows_zeros: so it does below a hidden total too.
     hidden_at_most: the most that a hidden cell can hold, where only small cells are hidden and nothing beside them.
+    part_of: the family whose cells hold all that is counted here, and more.
     """
 
     slug: str
@@ -75,6 +78,7 @@ class Family:
     hidden_at_least: int = 1
     always_shows_zeros: bool = False
     hidden_at_most: int | None = None
+    part_of: str | None = None
 
     @property
     def denominator(self) -> str:
@@ -118,6 +122,12 @@ class Equation(NamedTuple):
     total: CellKey
     parts: tuple[CellKey, ...]
     is_exact: bool = True
+
+
+def whole_of(cell: CellKey, families: Mapping[str, Family]) -> CellKey | None:
+    """Return the cell that holds all that this one counts, and more; None where its family is no part."""
+    whole = families[cell.family].part_of
+    return cell._replace(family=whole) if whole else None
 
 
 def with_rest(numbers: Numbers, families: Mapping[str, Family]) -> dict[Quantity, float]:

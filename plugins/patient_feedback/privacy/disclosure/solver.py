@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from patient_feedback.privacy.disclosure.linear_system import (
     LinearSystem,
     components,
     holds,
+    presolve,
 )
 
 BATCH_UNKNOWNS = 2_000
@@ -49,18 +50,20 @@ def pinned_unknowns(
     witness: Floats | None,
     solve_seconds: float,
     seed: int,
+    joints: Flags | None = None,
 ) -> Ranges:
     """Tell which targets are pinned: their possible values lie less than `width` (unknowns,) apart.
 
     witness: a solution that is known, where one is; components that it does not satisfy are treated as if there
-    were none. Whatever is pinned is proven; a target that is not has been seen with two values `width` apart.
+    were none. joints (unknowns,): those that tie small components to large ones. Whatever is pinned is proven; a
+    target that is not has been seen with two values `width` apart.
 
     Not every target costs two optimisations. The solutions of a component that share one value in all pinned
     targets are told apart by one random objective: where two solutions differ in any of them, its maximum and
     its minimum differ too (with probability 1). So one pair of solves, over many components at once, pins what
     is pinned, or shows some of the others with a second value; those leave, and the rest is tried again.
     """
-    return _Search(system, targets, width, witness, solve_seconds, seed).run()
+    return _Search(system, targets, width, witness, solve_seconds, seed).run(joints)
 
 
 class _Search:
@@ -100,8 +103,11 @@ class _Search:
         if witness is not None:
             self._start_from(witness)
 
-    def run(self) -> Ranges:
+    def run(self, joints: Flags | None) -> Ranges:
         self._find_first_solutions()
+        if joints is not None and joints.any():
+            self._look_apart(joints)
+            self._look_apart(~joints)
         self._look_around()
         self._prove(LINEAR_ROUNDS, is_whole=False)
         self._prove(WHOLE_ROUNDS, is_whole=True)
@@ -130,6 +136,34 @@ class _Search:
         objective = self._random_objective()
         fractional = self._see_all(lacking, objective, self.lower, self.upper, is_whole=False)
         self._see_all(fractional, objective, self.lower, self.upper, is_whole=True)
+
+    def _look_apart(self, held: Flags) -> None:
+        """Try what falls apart where these unknowns keep their known values: what moves there moves here too."""
+        is_known = ~np.isnan(self.values)
+        kept = np.where(held & is_known, self.values, np.nan)
+        apart = presolve(
+            replace(
+                self.system,
+                lower=np.fmax(self.system.lower, kept),
+                upper=np.fmin(self.system.upper, kept),
+            ),
+            np.zeros(len(kept)),
+        )
+        columns = apart.free
+        search = _Search(
+            apart.system,
+            (self.open & is_known)[columns],
+            self.width[columns],
+            self.values[columns],
+            self.solve_seconds,
+            int(self.random.integers(2**32)),
+        )
+        search._look_around()
+        search._prove(LINEAR_ROUNDS, is_whole=False)
+        search._prove(WHOLE_ROUNDS, is_whole=True)
+        self.seen_low[columns] = np.minimum(self.seen_low[columns], search.seen_low)
+        self.seen_high[columns] = np.maximum(self.seen_high[columns], search.seen_high)
+        self.open &= self.seen_high - self.seen_low < self.width - TOLERANCE
 
     def _look_around(self) -> None:
         """Try the neighbourhood of a known solution: with little room for each unknown, nearly all must move."""
