@@ -2,7 +2,7 @@
 # build_marts
 
 **What it does.** Builds the marts with dbt beside the published ones, attacks them as a reader would who wants the
-suppressed numbers, runs dbt's tests and the marts gate (Great Expectations) on them, and publishes them in one
+suppressed numbers, mends what gives one away, runs dbt's tests and the marts gate (Great Expectations) on them, and publishes them in one
 transaction: `patient_experience` for analysts, `audit_trail` for auditors.
 
 **When.** After every text has its theme (asset `analysis.theme_assignment`).
@@ -11,8 +11,10 @@ transaction: `patient_experience` for analysts, `audit_trail` for auditors.
 
 **When it fails** the published marts stay as they were.
 - `build_marts`: a model does not build; see `<FEEDBACK_HOME>/dbt/logs/dbt.log`.
-- `attack_marts`: the solver could not start; what it recovers is no failure here, FB-MRT-081 says it in `check_marts`,
-  and `audit.recovered_cell` names the cells.
+- `attack_marts`: the solver could not start, or a model does not build again after cells were withheld or kept
+  (`audit_trail.fct_suppression_overrides`). A number that remains is no failure here: FB-MRT-081 says it in `check_marts`,
+  `audit.recovered_cell` names the cells. Then the edition before shows a number that is now below the minimum, or so much
+  would have to be hidden that a person should look: at a raised minimum, at a source that was delivered anew.
 - `check_marts`: a dbt test or a check that forbids publication did not pass; the message names the check,
   `expectations/check_register.md` and `dbt_project/` say why it matters.
 - `publish_marts`: a long query holds a published view for more than 30 s; retried.

@@ -5,9 +5,10 @@
   organisation_slug, part_kind, part_slug, response_count, `denominator` and `numerators`. Part 'all' stands
   for the organisation's total, 'all' twice for the tree's. An organisation may be broken down in several
   ways: parts of one part_kind (service, age_band, ...) add up to it. Cells of 0 are rows too.
-  A numerator that is null everywhere is none. `minimum` is the fewest responses a cell may rest on, a number or a column of `relation`; `must_hide` a
-  condition on a row that hides it for reasons outside of its tree. The result has one row per cell of
-  `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
+  A numerator that is null everywhere is none. `minimum` is the fewest responses a cell may rest on, a number or a column of `relation`. `must_hide` is a
+  condition on a row that hides it for reasons outside of its tree. Where `is_remembered`, a row says too: was_hidden, the edition
+  before hid it in a closed period; is_withheld and is_kept, an attack decided so (int_cells_remembered). The result has one row per
+  cell of `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
 
   - is_below_minimum: 0 < response_count < minimum; 0 is shown. So is a cell of which `others` are so few.
   - is_second_smallest: the smallest sibling is below the minimum and this one, the second smallest, is not.
@@ -24,10 +25,15 @@
   one beside these; 0 where nobody is. Whole less part is as good as published, so what is hidden must leave the minimum
   of them too: else all who are hidden are in the part, or all but a few.
 
-  Siblings are hidden from the smallest up, ties by name, zeros never counted. The rule is attacked with
-  every small table there is in tests/unit/marts/test_suppression_attack.py.
+  Siblings are hidden from the smallest up, ties by name, zeros never counted. Beside those that must be hidden come first those
+  that the edition before hid: had it shown them, or did this one, the two together would give the others away. The rule is
+  attacked with every small table there is in tests/unit/marts/test_suppression_attack.py.
+
+  What the attack withholds is suppressed whatever the rule says; what it keeps is shown, unless it is below the minimum.
 -#}
-{% macro suppressed_cells(relation, numerators, denominator, minimum, must_hide='false', others='null') -%}
+{% macro suppressed_cells(
+    relation, numerators, denominator, minimum, must_hide='false', others='null', is_remembered=false
+) -%}
 with cells as (
     select
         tree_key,
@@ -43,7 +49,10 @@ with cells as (
         {% endfor -%}
         response_count > 0
         and least(response_count, nullif({{ others }}, 0)) < {{ minimum }} as is_below_minimum,
-        {{ must_hide }} as is_hidden_elsewhere
+        {{ must_hide }} as is_hidden_elsewhere,
+        {% for flag in ['was_hidden', 'is_withheld', 'is_kept'] -%}
+        {{ flag if is_remembered else 'false as ' ~ flag }}{{ ', ' if not loop.last }}
+        {%- endfor %}
     from {{ relation }}
 ),
 
@@ -152,7 +161,8 @@ select
     flags.is_below_minimum,
     flags.is_second_smallest,
     flags.is_in_suppressed_parent,
-    flags.is_suppressed
+    (flags.is_suppressed or cells.is_withheld) and (flags.is_below_minimum or not cells.is_kept)
+        as is_suppressed
 from cells
 inner join flags
     on
@@ -180,6 +190,7 @@ inner join flags
         {% endfor -%}
         min(response_count) over smallest_first as running_smallest,
         max(response_count) over smallest_first as running_largest,
+        max(response_count) filter (where not was_hidden) over smallest_first as running_largest_by_size,
         lead(response_count) over smallest_first as next_responses,
         lag(is_below_minimum) over smallest_first as is_smaller_below_minimum,
         count(*) filter (where response_count > 0) over all_siblings as sibling_count,
@@ -192,7 +203,7 @@ inner join flags
         all_siblings as (partition by parent_key),
         smallest_first as (
             partition by parent_key
-            order by response_count = 0, not must_hide, response_count, sibling_name
+            order by response_count = 0, not must_hide, not was_hidden, response_count, sibling_name
         )
 ),
 
@@ -205,7 +216,9 @@ inner join flags
         and least(running_responses, running_others) >= minimum
         and case
             when size_rank = sibling_count then running_largest > 1
-            else running_largest > running_smallest and next_responses > running_largest
+            else running_largest > running_smallest
+                -- Those that were hidden before are not hidden for their size: it tells nothing of theirs.
+                and coalesce(next_responses > running_largest_by_size, true)
         end
         {% for index in range(1, numerator_count + 1) -%}
         and coalesce(
@@ -240,4 +253,12 @@ inner join flags
         size_rank <= 2 and response_count > 0 as is_of_two_smallest
     from {{ siblings }}_judged
 )
+{%- endmacro %}
+
+
+{#- What int_cells_remembered says of a cell; most it has no row of. -#}
+{% macro remembered_flags() -%}
+    {% for flag in ['was_hidden', 'is_withheld', 'is_kept'] -%}
+    coalesce(remembered.{{ flag }}, false) as {{ flag }}{{ ', ' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

@@ -8,7 +8,8 @@
                 (comment_cells.observation_count > counted.observation_count)::integer
             ) as other_count,
             counted.*,
-            flags.is_suppressed and counted.response_count > 0 as is_hidden_with_comments
+            flags.is_suppressed and counted.response_count > 0 as is_hidden_with_comments,
+            {{ remembered_flags() }}
         from {{ ref('int_score_cells_counted') }} as counted
         left join {{ ref('int_score_cells_counted') }} as comment_cells
             on
@@ -23,6 +24,12 @@
                 and counted.organisation_slug = flags.organisation_slug
                 and counted.part_kind = flags.part_kind
                 and counted.part_slug = flags.part_slug
+        left join {{ ref('int_cells_remembered') }} as remembered
+            on
+                counted.tree_key = remembered.tree_key
+                and counted.organisation_slug = remembered.organisation_slug
+                and counted.part_kind = remembered.part_kind
+                and counted.part_slug = remembered.part_slug
         where counted.is_side
     ) as sides
 {%- endset %}
@@ -37,4 +44,5 @@
     others='other_count',
     minimum='min_responses',
     must_hide='is_hidden_with_comments',
+    is_remembered=true,
 ) }}

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -30,47 +31,46 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
     Each test leaves a row in audit.check_result. Raises GateError where a model cannot be built; a failed
     test does not raise here: the verdict is `check_marts`', after the marts gate has spoken too.
     """
-    from patient_feedback.checks.dbt_results import record_dbt_results
-
     versions = versions_in_force(settings)
     with connect(settings, "build_marts") as connection:
         slot = _candidate_slot(connection)
         feedback_ledger_id = last_ledger_id(connection)
         started_at = connection.execute("select now()::text").fetchone()
         assert started_at is not None
+        discard_overrides(connection)
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
-    target = _target_path(settings, slot)
-    _invoke_dbt(
-        settings,
-        slot,
-        ["build", "--exclude-resource-type", "unit_test"],
-        {
-            "encoder_version": versions.encoder,
-            "sentiment_model_version": versions.sentiment,
-            "topic_model_version": versions.topics,
-            "supported_languages": list(versions.languages),
-            "serious_detector_version": versions.serious,
-        },
-    )
-    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    with connect(settings, "build_marts") as connection:
-        record_dbt_results(
-            connection, target / "run_results.json", target / "manifest.json", task_run.run_id, slot
-        )
-    models = [result for result in results if result["unique_id"].startswith(("model.", "seed."))]
+    candidate: dict[str, str | int] = {
+        "slot": slot,
+        "feedback_ledger_id": feedback_ledger_id,
+        "started_at": started_at[0],
+        "variables": json.dumps(
+            {
+                "encoder_version": versions.encoder,
+                "sentiment_model_version": versions.sentiment,
+                "topic_model_version": versions.topics,
+                "supported_languages": list(versions.languages),
+                "serious_detector_version": versions.serious,
+            }
+        ),
+    }
+    results = _build(settings, candidate, task_run)
     tests = [result for result in results if result["unique_id"].startswith(("test.", "unit_test."))]
-    broken = sorted(result["unique_id"] for result in models if result["status"] == "error")
-    if broken:
-        raise GateError(
-            f"dbt could not build {', '.join(broken)} in {slot}; the published marts stay as they were. "
-            f"See {_log_path(settings)}; run `build_marts` again after the repair."
-        )
-    counts.row_count = len(models)
+    counts.row_count = sum(result["unique_id"].startswith(("model.", "seed.")) for result in results)
     counts.counts.update(
         test_count=len(tests),
         failed_test_count=sum(result["status"] not in ("pass", "success") for result in tests),
     )
-    return {"slot": slot, "feedback_ledger_id": feedback_ledger_id, "started_at": started_at[0]}
+    return candidate
+
+
+def rebuild_marts(
+    settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, first_model: str
+) -> None:
+    """Build and test a model of the candidate again, and all that is made from it.
+
+    Raises GateError where a model cannot be built.
+    """
+    _build(settings, candidate, task_run, "--select", f"{first_model}+")
 
 
 def check_marts(
@@ -86,14 +86,15 @@ def check_marts(
     with connect(settings, "check_marts") as connection:
         stopping = connection.execute(
             """
-            select distinct check_id
-            from audit.check_result
-            where
-                run_id = %s
-                and checked_subject = %s
-                and checked_at >= %s::timestamptz
-                and outcome <> 'passed'
-                and (effect = 'stop_publication' or outcome = 'error')
+            select check_id
+            from (
+                -- What a test said before the candidate was mended no longer counts.
+                select distinct on (check_id) check_id, outcome, effect
+                from audit.check_result
+                where run_id = %s and checked_subject = %s and checked_at >= %s::timestamptz
+                order by check_id, checked_at desc, check_result_id desc
+            ) as latest
+            where outcome <> 'passed' and (effect = 'stop_publication' or outcome = 'error')
             order by check_id
             """,
             (task_run.run_id, slot, candidate["started_at"]),
@@ -142,7 +143,7 @@ def write_data_dictionary(settings: Settings) -> Path:
         slot = _published_slot(connection)
     if slot is None:
         raise GateError("Nothing is published yet: `make run` first, then `make docs`.")
-    _invoke_dbt(settings, slot, ["docs", "generate", "--static"], {})
+    _invoke_dbt(settings, slot, ["docs", "generate", "--static"], "{}")
     page = settings.home / "data_dictionary.html"
     shutil.copyfile(_target_path(settings, slot) / "static_index.html", page)
     return page
@@ -208,7 +209,50 @@ def _marts_of(settings: Settings, slot: str) -> list[tuple[str, str]]:
     )
 
 
-def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: dict[str, object]) -> None:
+def _build(
+    settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, *selection: str
+) -> list[dict[str, Any]]:
+    """Have dbt build and test what is selected in the candidate's slot; return its results."""
+    from patient_feedback.checks.dbt_results import record_dbt_results
+
+    slot = str(candidate["slot"])
+    target = _target_path(settings, slot)
+    _invoke_dbt(
+        settings,
+        slot,
+        ["build", "--exclude-resource-type", "unit_test", *selection],
+        str(candidate["variables"]),
+    )
+    with connect(settings, task_run.task_id) as connection:
+        record_dbt_results(
+            connection, target / "run_results.json", target / "manifest.json", task_run.run_id, slot
+        )
+    results: list[dict[str, Any]] = json.loads((target / "run_results.json").read_text(encoding="utf-8"))[
+        "results"
+    ]
+    broken = sorted(
+        result["unique_id"]
+        for result in results
+        if result["unique_id"].startswith(("model.", "seed.")) and result["status"] == "error"
+    )
+    if broken:
+        raise GateError(
+            f"dbt could not build {', '.join(broken)} in {slot}; the published marts stay as they were. "
+            f"See {_log_path(settings)}; run `build_marts` again after the repair."
+        )
+    return results
+
+
+def discard_overrides(connection: psycopg.Connection) -> None:
+    """Take back what was decided for candidates that were not published: the next one is judged anew."""
+    connection.execute(
+        "update audit.suppression_override set override_state = 'discarded' "
+        "where override_state = 'in_force' and decided_at > "
+        "coalesce((select published_at from audit.publication where is_current), '-infinity')"
+    )
+
+
+def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: str) -> None:
     from dbt.cli.main import dbtRunner
 
     environment = {
@@ -243,7 +287,7 @@ def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: di
                 "info",
                 "--no-use-colors",
                 "--vars",
-                json.dumps(variables),
+                variables,
             ]
         )
     if result.exception is not None:

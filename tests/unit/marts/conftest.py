@@ -84,7 +84,7 @@ def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str) -> 
         )
 
 
-def _new_database(server: EmbeddedPostgres, settings: Settings, template: str) -> Settings:
+def new_database(server: EmbeddedPostgres, settings: Settings, template: str) -> Settings:
     """Return the settings of a copy of `template`; it goes with the session's server."""
     name = f"marts_{os.getpid()}_{next(_copy_numbers)}"
     server.create_warehouse(name, template=template)
@@ -112,7 +112,7 @@ def warehouse_settings(server: EmbeddedPostgres, project_dir: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def seeded_warehouse(server: EmbeddedPostgres, warehouse_settings: Settings) -> Settings:
-    settings = _new_database(server, warehouse_settings, "warehouse_template")
+    settings = new_database(server, warehouse_settings, "warehouse_template")
     with psycopg.connect(settings.dsn()) as connection:
         connection.execute(SEED.read_text(encoding="utf-8"))
         _mention_topics(connection, settings.project_dir)
@@ -156,7 +156,7 @@ def harmed(server: EmbeddedPostgres, marts: Marts) -> Callable[[str], Marts]:
     """Apply statements to a copy of the built marts, which belongs to the caller alone."""
 
     def apply(statements: str) -> Marts:
-        settings = _new_database(server, marts.settings, marts.settings.db_name)
+        settings = new_database(server, marts.settings, marts.settings.db_name)
         with psycopg.connect(settings.dsn()) as connection:
             connection.execute(f"set search_path = {marts.slot}")
             connection.execute(statements)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from tests.unit.marts.conftest import Marts
 
+from patient_feedback.errors import GateError
 from patient_feedback.orchestration.disclosure import attack_marts
+from patient_feedback.orchestration.marts import check_marts
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 
 RUN = TaskRun("build_marts", "run", "attack_marts")
@@ -36,7 +38,7 @@ SHOW_ONE = """
         select flags.tree_key, flags.organisation_slug, flags.part_kind, flags.part_slug, counted.period_first_on
         from int_score_cells_suppressed as flags
         inner join int_score_cells_counted as counted using (tree_key, organisation_slug, part_kind, part_slug)
-        where is_suppressed and score_slug = 'fft' and period_first_on is not null and part_kind = 'service'
+        where is_below_minimum and score_slug = 'fft' and period_first_on is not null and part_kind = 'service'
         order by part_slug = 'all', period_first_on, organisation_slug, part_slug
         limit 1
     )
@@ -88,6 +90,8 @@ PUBLISH_BEFORE = f"""
     create table marts_green.dim_measures as table dim_measures;
     create table marts_green.composites as table composites;
     create table marts_green.int_model_versions_selected as table int_model_versions_selected;
+    create table marts_green.int_cells_suppressed as table int_cells_suppressed;
+    create table marts_green.int_comments_scored as table int_comments_scored;
     {SHOW_ONE.format(table="marts_green.rpt_measures")};
     insert into audit.publication (marts_slot, run_id, feedback_ledger_id, published_at)
     values ('marts_green', 'before', 1, {{published_at}})
@@ -160,3 +164,13 @@ def test_side_that_leaves_the_comments_of_too_few_others_is_recorded(harmed: Cal
     attacked(marts)
     recovered = marts.rows("select family_slug, recovery from audit.recovered_cell where quantity = 'others'")
     assert ("side_barriers 1", "group_below_minimum") in recovered
+
+
+def test_number_too_small_that_the_publication_before_showed_is_not_mended_and_stops(
+    harmed: Callable[[str], Marts],
+) -> None:
+    marts = harmed(PUBLISH_BEFORE.format(published_at="now()"))
+    assert attacked(marts).counts["override_count"] == 0
+    candidate = {"slot": marts.slot, "started_at": "-infinity"}
+    with pytest.raises(GateError, match="FB-MRT-081 did not pass"):
+        check_marts(marts.settings, candidate, RUN, TaskCounts())

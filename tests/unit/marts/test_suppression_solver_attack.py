@@ -8,11 +8,11 @@ from collections.abc import Callable
 import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.privacy.disclosure.published_rows import published_rows
 
 from patient_feedback.privacy.disclosure.attack import attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
-from patient_feedback.privacy.disclosure.mending import published_rows
 from patient_feedback.privacy.disclosure.published import (
     ALL,
     RESPONSES,

@@ -14,6 +14,7 @@ from patient_feedback.privacy.disclosure.knowledge import (
     Edition,
     Knowledge,
     contradicted_cells,
+    facts_of,
     knowledge_of,
 )
 from patient_feedback.privacy.disclosure.linear_system import Flags, Floats, presolve
@@ -37,6 +38,7 @@ EditionUsed = Literal["this_edition", "earlier_edition"]
 SOLVE_SECONDS = 20.0
 """One call of the solver may take so long; what it leaves open counts as undecided, never as safe."""
 
+SLACK = 1e-6
 EDITION_ROUNDS = 8
 """So often are assumptions that contradict a table taken back before none is made."""
 
@@ -71,10 +73,38 @@ class Attack:
 
 @dataclass(frozen=True)
 class EarlierEdition:
-    """What was published before. Periods that ended before `published_on` are tried as unchanged since."""
+    """What was published before. Periods that ended before `published_on` are tried as unchanged since.
+
+    true_numbers: the numbers behind it, hidden ones too, as far as they are known.
+    """
 
     edition: Edition
     published_on: datetime.date
+    true_numbers: Numbers = field(default_factory=dict)
+
+    def closed_cells(self) -> set[CellKey]:
+        """Return the cells whose period had ended."""
+        return {
+            row.cell
+            for row in self.edition.rows
+            if row.cell.period.last_on is not None and row.cell.period.last_on < self.published_on
+        }
+
+    def changed_cells(self, families: Mapping[str, Family], true_numbers: Numbers) -> set[CellKey]:
+        """Return the cells of which a number, shown or hidden, is another one now."""
+        shown = facts_of(self.edition.rows, families)
+        return {
+            cell
+            for cell, known in shown.items()
+            if any(
+                not low - SLACK <= true_numbers.get(Quantity(cell, name), low) <= high + SLACK
+                for name, (low, high) in known.ranges.items()
+            )
+        } | {
+            quantity.cell
+            for quantity, number in self.true_numbers.items()
+            if quantity in true_numbers and true_numbers[quantity] != number
+        }
 
 
 def attack(
@@ -135,15 +165,16 @@ class _Result:
 
 
 def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings) -> _Result:
-    """Attack with the earlier edition, taking back that cells are unchanged where the two tables contradict."""
+    """Attack with the earlier edition, taking back that cells are unchanged where the two tables contradict.
+
+    What then rests on a cell that did change is a guess, right by chance or wrong: it recovers nothing.
+    """
     changed = contradicted_cells(edition, earlier.edition, settings.families)
-    unchanged = {
-        row.cell
-        for row in earlier.edition.rows
-        if row.cell.period.last_on is not None and row.cell.period.last_on < earlier.published_on
-    } - _with_totals(changed, (*edition.equations, *earlier.edition.equations))
-    result = None
-    for _ in range(EDITION_ROUNDS):
+    unchanged = earlier.closed_cells() - _with_totals(
+        changed, (*edition.equations, *earlier.edition.equations)
+    )
+
+    def recover() -> _Result:
         known = knowledge_of(
             edition,
             settings.families,
@@ -152,15 +183,22 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
             earlier.edition,
             frozenset(unchanged),
         )
-        result = _recover(known, edition.equations, settings, "earlier_edition")
+        return _recover(known, edition.equations, settings, "earlier_edition")
+
+    result = recover()
+    for _ in range(EDITION_ROUNDS):
         contradicted = result.contradicted & unchanged
         if not contradicted:
-            return result
+            break
         # Totals change where any part does, so they are doubted first.
         totals = {cell for cell in contradicted if ALL in (cell.organisation, cell.service)}
         unchanged -= totals or contradicted
-    assert result is not None
-    return result
+        result = recover()
+    guessed = unchanged & earlier.changed_cells(settings.families, settings.truth)
+    if not guessed:
+        return result
+    unchanged -= guessed
+    return recover()
 
 
 def _with_totals(cells: set[CellKey], equations: tuple[Equation, ...]) -> set[CellKey]:

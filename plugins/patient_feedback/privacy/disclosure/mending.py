@@ -1,10 +1,10 @@
-"""Which cells must be hidden too, so that an attack finds nothing."""
+"""Which cells must be hidden too, or stay published, so that an attack finds nothing."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from patient_feedback.privacy.disclosure.attack import Attack, EarlierEdition, Finding, attack
 from patient_feedback.privacy.disclosure.equations import sort_key
@@ -19,132 +19,195 @@ from patient_feedback.privacy.disclosure.published import (
     Quantity,
 )
 
+MOST_WITHHELD = 100
+"""An attack that can be answered only by hiding more cells than this is for a person to look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """Cells to hide beside those that are hidden, in the order they were chosen, and what hiding cannot mend."""
+    """Cells to withhold and cells to keep published, each with a finding that calls for it, and what neither mends."""
 
-    hidden: tuple[CellKey, ...]
+    withheld: Mapping[CellKey, Finding]
+    kept: Mapping[CellKey, Finding]
     remaining: tuple[Finding, ...]
 
 
-def further_suppressions(
-    numbers: Numbers,
-    suppressed: Collection[CellKey],
-    equations: Sequence[Equation],
+def mend(
+    edition: Edition,
     families: Mapping[str, Family],
+    numbers: Numbers,
+    found: Attack,
     *,
     earlier: EarlierEdition | None = None,
-    protection_width: float = 1.0,
 ) -> Mending:
-    """Return more cells to hide until the attack recovers nothing.
+    """Return what to hide and what to keep until the attack recovers nothing; `found` is its result on `edition`.
 
-    numbers: every number of every cell. Greedy and deterministic: for each finding the smallest shown cell that
-    stands in a sum with it goes, cells of 0 and totals last, ties by key. Every round hides at least one cell, so it
-    ends. What remains are numbers that no cell of this edition gives away, such as those that the earlier one shows.
+    Hiding what the earlier edition shows with the same number protects nobody: such a cell stays published, if it
+    reaches the minimum, and is never chosen to hide another. Beside any other finding the smallest shown cell that
+    stands in a sum with it goes, cells of 0 last, ties by key. That is tried with totals last and with totals first:
+    what withholds fewer cells is taken. Only cells linked to a finding by sums are attacked again. Every round decides
+    on at least one cell, so it ends. What remains no decision of this edition mends.
     """
-    cells = {quantity.cell for quantity in numbers}
-    hidden = set(suppressed)
-    added: list[CellKey] = []
-    equations_with: dict[CellKey, list[Equation]] = defaultdict(list)
-    for equation in equations:
-        for cell in (equation.total, *equation.parts):
-            equations_with[cell].append(equation)
-    in_question = {cell.family for cell in hidden}
-    while True:
-        found = _attacked(
-            {cell for cell in cells if cell.family in in_question},
-            hidden,
-            numbers,
-            equations,
-            families,
-            earlier,
-            protection_width,
-        )
-        chosen: dict[CellKey, None] = {}
-        harmful = tuple(one for one in found.findings if one.recovery != "absence")
-        for finding in harmful:
-            beside = _to_hide(finding.cell, equations_with, hidden, numbers)
-            if beside is not None and not chosen.keys() & _neighbours(finding.cell, equations_with):
-                chosen[beside] = None
-        if not chosen:
-            return Mending(tuple(added), harmful)
-        in_question = {finding.cell.family for finding in harmful}
-        hidden |= chosen.keys()
-        added += sorted(chosen, key=sort_key)
+    tried = [
+        _Mender(edition, families, numbers, earlier, with_totals_first).run(harmful(found))
+        for with_totals_first in (False, True)
+    ]
+    return min(tried, key=lambda one: (len(one.remaining) > 0, len(one.withheld)))
 
 
-def published_rows(
-    numbers: Numbers, suppressed: Collection[CellKey], families: Mapping[str, Family]
-) -> list[PublishedRow]:
-    """Return the rows of a table that shows every count of a cell, or none."""
-    hidden = frozenset(suppressed)
-    rows = []
-    for cell in sorted({quantity.cell for quantity in numbers}, key=sort_key):
-        family = families[cell.family]
-        for measure in (*family.numerators, *family.scores) or (RESPONSES,):
-            if cell in hidden:
-                rows.append(PublishedRow(cell, measure, True))
+def harmful(found: Attack) -> tuple[Finding, ...]:
+    """Return the findings that forbid publication: all but absences."""
+    return tuple(one for one in found.findings if one.recovery != "absence")
+
+
+def place_of(cell: CellKey) -> CellKey:
+    """Return the cell of its score: measures of one score that have families of their own share it."""
+    return cell._replace(family=cell.family.partition("/")[0])
+
+
+class _Mender:
+    def __init__(
+        self,
+        edition: Edition,
+        families: Mapping[str, Family],
+        numbers: Numbers,
+        earlier: EarlierEdition | None,
+        with_totals_first: bool,
+    ) -> None:
+        self.with_totals_first = with_totals_first
+        self.edition, self.families, self.numbers, self.earlier = edition, families, numbers, earlier
+        self.rows = _by_place(edition.rows)
+        self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
+        self.beside: dict[CellKey, set[CellKey]] = defaultdict(set)
+        self.totals_of: dict[CellKey, set[CellKey]] = defaultdict(set)
+        for equation in edition.equations:
+            total, *parts = map(place_of, (equation.total, *equation.parts))
+            for cell in (total, *parts):
+                self.beside[cell].update({total, *parts} - {cell})
+            for part in parts:
+                self.totals_of[part].add(total)
+
+    def run(self, findings: tuple[Finding, ...]) -> Mending:
+        withheld: dict[CellKey, Finding] = {}
+        kept: dict[CellKey, Finding] = {}
+        places = self._linked({place_of(one.cell) for one in findings})
+        self._narrow_down(places)
+        already_out = places & self._already_out()
+        while findings and len(withheld) < MOST_WITHHELD:
+            if any(self._is_lost(place_of(one.cell), already_out) for one in findings):
+                break
+            chosen = self._to_keep(findings, already_out)
+            kept |= chosen
+            for place in chosen:
+                self.rows[place] = self.earlier_rows[place]
+            if not chosen:
+                chosen = self._to_withhold(findings, already_out)
+                withheld |= chosen
+                for place in chosen:
+                    self.rows[place] = [_hidden(row) for row in self.rows[place]]
+            if not chosen:
+                break
+            findings = harmful(self._attacked(places))
+        return Mending(withheld, kept, findings)
+
+    def _to_keep(
+        self, findings: Iterable[Finding], already_out: Collection[CellKey]
+    ) -> dict[CellKey, Finding]:
+        return {
+            place: one
+            for one in reversed([*findings])
+            if (place := place_of(one.cell)) in already_out and self._is_hidden(place)
+        }
+
+    def _to_withhold(
+        self, findings: Iterable[Finding], already_out: Collection[CellKey]
+    ) -> dict[CellKey, Finding]:
+        chosen: dict[CellKey, Finding] = {}
+        for finding in findings:
+            place = place_of(finding.cell)
+            beside = self.beside[place]
+            if chosen.keys() & beside:
                 continue
-            responses = int(numbers[Quantity(cell, RESPONSES)])
-            denominator = int(numbers[Quantity(cell, family.denominator)])
-            number = numbers[Quantity(cell, measure)]
-            if measure in family.scores:
-                mean = round(number / denominator, 6) if denominator else None
-                rows.append(PublishedRow(cell, measure, False, responses, denominator, mean=mean))
-            else:
-                rows.append(PublishedRow(cell, measure, False, responses, denominator, int(number)))
-    return rows
+            smallest = min(
+                (one for one in beside - set(already_out) if not self._is_hidden(one)),
+                key=lambda one: (
+                    (one in self.totals_of[place]) != self.with_totals_first,
+                    self._responses(one) == 0,
+                    self._responses(one),
+                    sort_key(one),
+                ),
+                default=None,
+            )
+            if smallest is not None:
+                chosen[smallest] = finding
+        return chosen
 
+    def _is_hidden(self, place: CellKey) -> bool:
+        return any(row.is_suppressed for row in self.rows[place])
 
-def _attacked(
-    cells: Collection[CellKey],
-    hidden: set[CellKey],
-    numbers: Numbers,
-    equations: Sequence[Equation],
-    families: Mapping[str, Family],
-    earlier: EarlierEdition | None,
-    protection_width: float,
-) -> Attack:
-    slugs = {cell.family for cell in cells}
-    own = {quantity: number for quantity, number in numbers.items() if quantity.cell.family in slugs}
-    edition = Edition(
-        published_rows(own, hidden, families),
-        [equation for equation in equations if equation.total.family in slugs],
-    )
-    before = None
-    if earlier is not None:
-        before = EarlierEdition(
-            Edition(
-                [row for row in earlier.edition.rows if row.cell.family in slugs],
-                [equation for equation in earlier.edition.equations if equation.total.family in slugs],
-            ),
-            earlier.published_on,
+    def _responses(self, place: CellKey) -> float:
+        return self.numbers.get(Quantity(place, RESPONSES), 0)
+
+    def _is_lost(self, place: CellKey, already_out: Collection[CellKey]) -> bool:
+        """Tell whether everybody has seen the number, and it is too small to be shown again."""
+        minimum = max(self.families[row.cell.family].minimum for row in self.rows[place])
+        return place in already_out and 0 < self._responses(place) < minimum
+
+    def _already_out(self) -> set[CellKey]:
+        """Return the cells that the earlier edition shows as they are now, their periods having ended."""
+        if self.earlier is None:
+            return set()
+        changed = {place_of(cell) for cell in self.earlier.changed_cells(self.families, self.numbers)}
+        return {
+            place
+            for place in map(place_of, self.earlier.closed_cells())
+            if place not in changed
+            and Quantity(place, RESPONSES) in self.numbers
+            and not any(row.is_suppressed for row in self.earlier_rows[place])
+            and _measures(self.rows[place]) <= _measures(self.earlier_rows[place])
+        }
+
+    def _linked(self, places: set[CellKey]) -> set[CellKey]:
+        """Return the places and all that sums link them to, over any number of sums."""
+        reached, queue = set(places), list(places)
+        while queue:
+            new = self.beside[queue.pop()] - reached
+            reached |= new
+            queue += new
+        return reached
+
+    def _narrow_down(self, places: Collection[CellKey]) -> None:
+        """Forget what has nothing to do with the places."""
+        self.numbers = {
+            quantity: number for quantity, number in self.numbers.items() if place_of(quantity.cell) in places
+        }
+        self.equations = _among(self.edition.equations, places)
+        if self.earlier is not None:
+            rows = [row for place in places for row in self.earlier_rows.get(place, ())]
+            before = Edition(rows, _among(self.earlier.edition.equations, places))
+            self.earlier = replace(self.earlier, edition=before)
+
+    def _attacked(self, places: Collection[CellKey]) -> Attack:
+        rows = [row for place in sorted(places, key=sort_key) for row in self.rows[place]]
+        return attack(
+            Edition(rows, self.equations), self.families, earlier=self.earlier, true_numbers=self.numbers
         )
-    return attack(edition, families, earlier=before, true_numbers=own, protection_width=protection_width)
 
 
-def _to_hide(
-    cell: CellKey, equations_with: Mapping[CellKey, list[Equation]], hidden: set[CellKey], numbers: Numbers
-) -> CellKey | None:
-    totals = {equation.total for equation in equations_with.get(cell, ())}
-    shown = _neighbours(cell, equations_with) - hidden
-    return min(
-        shown,
-        key=lambda one: (
-            one in totals,
-            numbers.get(Quantity(one, RESPONSES), 0) == 0,
-            numbers.get(Quantity(one, RESPONSES), 0),
-            sort_key(one),
-        ),
-        default=None,
-    )
+def _by_place(rows: Iterable[PublishedRow]) -> dict[CellKey, list[PublishedRow]]:
+    by_place: dict[CellKey, list[PublishedRow]] = defaultdict(list)
+    for row in rows:
+        by_place[place_of(row.cell)].append(row)
+    return by_place
 
 
-def _neighbours(cell: CellKey, equations_with: Mapping[CellKey, list[Equation]]) -> set[CellKey]:
-    return {
-        other
-        for equation in equations_with.get(cell, ())
-        for other in (equation.total, *equation.parts)
-        if other != cell
-    }
+def _among(equations: Iterable[Equation], places: Collection[CellKey]) -> list[Equation]:
+    return [equation for equation in equations if place_of(equation.total) in places]
+
+
+def _measures(rows: Iterable[PublishedRow]) -> set[tuple[str, str]]:
+    return {(row.cell.family, row.measure) for row in rows}
+
+
+def _hidden(row: PublishedRow) -> PublishedRow:
+    return PublishedRow(row.cell, row.measure, is_suppressed=True)

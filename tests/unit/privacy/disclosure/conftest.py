@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from tests.unit.privacy.disclosure.published_rows import published_rows
 
 from patient_feedback.privacy.disclosure.attack import Attack, EarlierEdition, attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
-from patient_feedback.privacy.disclosure.mending import published_rows
 from patient_feedback.privacy.disclosure.published import (
     ALL,
     RESPONSES,

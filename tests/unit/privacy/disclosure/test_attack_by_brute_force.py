@@ -7,11 +7,11 @@ from collections import defaultdict
 from itertools import product
 
 import pytest
+from tests.unit.privacy.disclosure.published_rows import published_rows
 
 from patient_feedback.privacy.disclosure.attack import attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
-from patient_feedback.privacy.disclosure.mending import published_rows
 from patient_feedback.privacy.disclosure.published import ALL, RESPONSES, CellKey, Family, Period, Quantity
 
 MINIMUM = 4

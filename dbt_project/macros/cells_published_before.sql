@@ -1,0 +1,54 @@
+{#- What tells a counted cell from others. -#}
+{% macro cell_keys() -%}
+    {{ return([
+        'score_slug', 'score_version', 'period_kind', 'period_first_on', 'organisation_slug', 'part_kind', 'part_slug',
+    ]) }}
+{%- endmacro %}
+
+{#- That a row of each relation is about the same cell; undated ones too. -#}
+{% macro same_cell(one, other) -%}
+    {% for key in cell_keys() -%}
+    {% if key == 'period_first_on' -%}
+    coalesce({{ one }}.{{ key }}, '-infinity') = coalesce({{ other }}.{{ key }}, '-infinity')
+    {%- else -%}
+    {{ one }}.{{ key }} = {{ other }}.{{ key }}
+    {%- endif %}
+    {{- ' and ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- All that is counted of a cell, to be compared. -#}
+{% macro counts_of_cell() -%}
+    array[response_count, {{ score_sums() | join(', ') }}]::numeric[]
+{%- endmacro %}
+
+{#-
+  Cells of closed periods as the publication before counted and hid them, from the other slot. No rows where nothing is
+  published there, or only by a version of this project whose cells had other columns.
+-#}
+{% macro cells_published_before() -%}
+    {%- set publication = source('audit', 'publication') -%}
+    {%- set nothing = ref('int_score_cells_counted') -%}
+    {%- set found = namespace(relation=none) -%}
+    {%- if execute -%}
+        {%- set published = run_query(
+            "select marts_slot, (published_at at time zone 'UTC')::date from " ~ publication
+            ~ " where is_current and marts_slot <> '" ~ target.schema ~ "'"
+        ) -%}
+        {%- set wanted = cell_keys() + score_sums() + ['period_last_on', 'response_count', 'is_suppressed'] -%}
+        {%- for slot, published_on in published.rows -%}
+            {%- set relation = adapter.get_relation(target.database, slot, 'int_cells_suppressed') -%}
+            {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation else [] -%}
+            {%- if wanted | reject('in', columns) | list | length == 0 -%}
+                {%- set found.relation = relation -%}
+                {%- set found.published_on = published_on -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    select
+        {{ cell_keys() | join(', ') }},
+        {{ counts_of_cell() }} as counts,
+        {{ 'is_suppressed' if found.relation else 'false as is_suppressed' }}
+    from {{ found.relation or nothing }}
+    where {% if found.relation %}period_last_on < '{{ found.published_on }}'{% else %}false{% endif %}
+{%- endmacro %}
