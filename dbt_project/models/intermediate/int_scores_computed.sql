@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 -- Scores of a response by the rule of each: code, value, mean (weighted), sum, sum_converted (through a
 -- table), linear (0 to 100). Missing items are replaced by the person's mean where the score allows some.
 with answers as (
@@ -61,7 +63,10 @@ recoded as (
             and answers.instrument_version = recodes.instrument_version
             and answers.item_slug = recodes.item_slug
             and answers.value_number between recodes.value_low and recodes.value_high
-    where answers.answer_state = 'answered' and not answers.is_value_set_aside
+    where
+        answers.answer_state = 'answered'
+        and not answers.is_value_set_aside
+        and {{ is_to_build('answers.response_id') }}
 ),
 
 valued_items as (

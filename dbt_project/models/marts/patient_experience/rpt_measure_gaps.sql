@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['measure_slug', 'organisation_slug', 'stratum_attribute']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget_periods('int_periods_reported') }}",
+    indexes=[{'columns': ['measure_slug', 'organisation_slug', 'stratum_attribute']}],
+) }}
 
 with strata as (
     select
@@ -9,7 +13,10 @@ with strata as (
         on
             measures.measure_slug = definitions.measure_slug
             and measures.measure_version = definitions.measure_version
-    where measures.stratum_attribute <> 'all' and measures.period_first_on is not null
+    where
+        measures.stratum_attribute <> 'all'
+        and measures.period_first_on is not null
+        and {{ is_in_period_to_build('int_periods_reported', 'measures.period_kind', 'measures.period_first_on') }}
 ),
 
 totals as (
