@@ -12,7 +12,7 @@ with signed as (
 ),
 
 earlier as (
-    {% if is_going_on() and load_relation(this) is not none -%}
+    {% if is_going_on() -%}
     select
         period_kind,
         period_first_on,
@@ -28,7 +28,7 @@ select
     coalesce(signed.period_kind, earlier.period_kind) as period_kind,
     coalesce(signed.period_first_on, earlier.period_first_on) as period_first_on,
     signed.cells_hash,
-    signed.cells_hash is distinct from earlier.cells_hash or changed.is_changed is not null as is_changed
+    coalesce(changed.is_changed, signed.cells_hash is distinct from earlier.cells_hash) as is_changed
 from signed
 full join earlier
     on signed.period_kind = earlier.period_kind and signed.period_first_on = earlier.period_first_on

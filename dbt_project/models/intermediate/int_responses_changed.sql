@@ -11,10 +11,10 @@ with changed as (
     from {{ ref('stg_feedback__response_changes') }}
     where {{ is_changed_since('changed_in') }}
     union distinct
-    select comments.response_id
-    from {{ ref('stg_feedback__comments') }} as comments
+    select present.response_id
+    from {{ ref('stg_feedback__comments') }} as present
     inner join {{ ref('stg_analysis__text_changes') }} as read_texts
-        on comments.text_sha256 = read_texts.text_sha256
+        on present.text_sha256 = read_texts.text_sha256
     where {{ is_changed_since('read_texts.changed_in') }}
 ),
 

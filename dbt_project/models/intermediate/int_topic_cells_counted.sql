@@ -17,7 +17,7 @@ with comment_topics as (
         on scored_comments.comment_id = mentions.comment_id
     where
         scored_comments.analysis_state = 'analysed'
-        and {{ is_in_period_to_build(period_kind="'month'", period_first_on='scored_comments.month_start_on') }}
+        and {{ is_in_period_to_build(period_kind="'month'", period_first_on='month_start_on') }}
 )
 
 select

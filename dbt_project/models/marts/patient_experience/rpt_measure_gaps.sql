@@ -16,7 +16,7 @@ with strata as (
     where
         measures.stratum_attribute <> 'all'
         and measures.period_first_on is not null
-        and {{ is_in_period_to_build('int_periods_reported', 'measures.period_kind', 'measures.period_first_on') }}
+        and {{ is_in_period_to_build('int_periods_reported') }}
 ),
 
 totals as (
@@ -103,7 +103,7 @@ select
     case when reference_value is not null then reference_stratum end as reference_stratum,
     response_count,
     measure_value,
-    reference_value,
+    reference_value::numeric(14, 6) as reference_value,
     unit,
     gap::numeric(14, 6) as gap,
     (gap - gap_below)::numeric(14, 6) as gap_low,

@@ -70,7 +70,6 @@ points as (
     left join all_kinds
         on series.series_key = all_kinds.series_key and series.point_on = all_kinds.point_on
 )
-)
 
 select
     points.measure_slug,

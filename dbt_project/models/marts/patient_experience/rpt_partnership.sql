@@ -126,7 +126,7 @@ measured as (
         null::text as exemplar_comment_ids
     from {{ ref('rpt_measures') }} as measures
     inner join {{ ref('partnership_measures') }} as sided on measures.measure_slug = sided.measure_slug
-    where {{ is_in_period_to_build('int_periods_reported', 'measures.period_kind', 'measures.period_first_on') }}
+    where {{ is_in_period_to_build('int_periods_reported') }}
 )
 
 select * from said
