@@ -1,6 +1,6 @@
 # The commands of the project; each is a thin call of `patient-feedback`. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run stop status psql docs test lint requirements train bench-language bench-ingestion
+.PHONY: help setup setup-tests run stop status psql docs test lint requirements train bench-language bench-ingestion bench-marts
 SHELL := /bin/sh
 CLI := .venv/bin/patient-feedback
 ROLE ?= analyst
@@ -47,3 +47,6 @@ bench-language: ## measure the language part against its peers: make bench-langu
 
 bench-ingestion: setup ## measure landing and acceptance: make bench-ingestion [ARGS="--only memory"] (see benchmarks/README.md)
 	@.venv/bin/python -m benchmarks.ingestion $(ARGS)
+
+bench-marts: setup ## measure a build of the marts, from nothing and going on (see benchmarks/README.md)
+	@.venv/bin/python -m benchmarks.marts $(ARGS)

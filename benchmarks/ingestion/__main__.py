@@ -17,9 +17,9 @@ import typer
 from benchmarks.figures import OVER_REPEATS, Value, over_repeats
 from benchmarks.ingestion.deliveries import GENERATED, HCAHPS, declared, generated_feedback, hcahps_file
 from benchmarks.ingestion.loads import copy_bare, decide, land, upsert_pages
-from benchmarks.ingestion.warehouses import Warehouses, warehouses
 from benchmarks.machine import describe_run, seconds
 from benchmarks.report import PartResult, Row, write_part, write_results
+from benchmarks.warehouses import Warehouses, warehouses
 from patient_feedback.errors import FeedbackError
 from patient_feedback.orchestration.landing import land_source
 from patient_feedback.settings import SOURCE_TREE, Settings

@@ -11,8 +11,8 @@ import time
 
 from benchmarks.ingestion.deliveries import declared, generated_feedback
 from benchmarks.ingestion.loads import decide, land
-from benchmarks.ingestion.warehouses import warehouses
 from benchmarks.machine import peak_memory_mb
+from benchmarks.warehouses import warehouses
 
 
 def run(count: int) -> dict[str, float | None]:

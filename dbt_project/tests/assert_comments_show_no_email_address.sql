@@ -11,4 +11,6 @@
 
 select comment_id
 from {{ ref('fct_comments') }}
-where comment_text ~ '[[:alnum:]._%+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)*\.[[:alpha:]]{2,}'
+where
+    comment_text ~ '[[:alnum:]._%+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)*\.[[:alpha:]]{2,}'
+    and {{ is_to_build('comment_id', 'comment_id') }}

@@ -12,4 +12,6 @@
 
 select comment_id
 from {{ ref('fct_comments') }}
-where comment_text ~ '(\d[ -]?){9}\d'
+where
+    comment_text ~ '(\d[ -]?){9}\d'
+    and {{ is_to_build('comment_id', 'comment_id') }}

@@ -1,6 +1,11 @@
 {{ config(
-    materialized='table',
-    indexes=[{'columns': ['text_sha256', 'question_intent']}],
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[
+        {'columns': ['comment_id']},
+        {'columns': ['response_id']},
+        {'columns': ['text_sha256', 'question_intent']},
+    ],
     post_hook='analyze {{ this }}',
 ) }}
 
@@ -123,6 +128,7 @@ joined as (
             and comments.question_intent = current_sentiments.question_intent
     left join fft_ratings on comments.response_id = fft_ratings.response_id
     left join current_assignments on comments.text_sha256 = current_assignments.text_sha256
+    where {{ is_to_build('comments.response_id') }}
 ),
 
 scored as (

@@ -1,4 +1,9 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[{'columns': ['response_id']}, {'columns': ['period_kind', 'period_first_on']}],
+    post_hook='analyze {{ this }}',
+) }}
 
 -- What measures count: scores, changes and read comments of each response, and whom they are counted under.
 with kept_responses as (
@@ -14,7 +19,7 @@ scored as (
         (class_direction is not distinct from 'favourable')::integer::numeric as favourable_part,
         (class_direction is not distinct from 'unfavourable')::integer::numeric as unfavourable_part
     from {{ ref('fct_scores') }}
-    where score_state = 'scored'
+    where score_state = 'scored' and {{ is_to_build('response_id') }}
 ),
 
 -- A composite of a person is the mean of the items that the person answered.
@@ -43,7 +48,7 @@ read_comments as (
         (sentiment_label in ('positive', 'very_positive'))::integer::numeric as favourable_part,
         (sentiment_label in ('negative', 'very_negative'))::integer::numeric as unfavourable_part
     from {{ ref('int_comments_scored') }}
-    where analysis_state = 'analysed'
+    where analysis_state = 'analysed' and {{ is_to_build('response_id') }}
 ),
 
 -- The same sentiment under each side of partnership that the comment speaks of.
@@ -56,6 +61,7 @@ read_sides as (
         (sentiment_label in ('positive', 'very_positive'))::integer::numeric as favourable_part,
         (sentiment_label in ('negative', 'very_negative'))::integer::numeric as unfavourable_part
     from {{ ref('int_sides_mentioned') }}
+    where {{ is_to_build('response_id') }}
 ),
 
 -- A change counts in the period of its follow-up; a later follow-up in the window takes it to a later period.
@@ -73,7 +79,7 @@ changed as (
             rules.scoring_rule = 'change'
             and rules.score_slug in (changes.score_slug, changes.score_slug || '_change')
             and changes.instrument_version = rules.instrument_version
-    where changes.class_direction is not null
+    where changes.class_direction is not null and {{ is_to_build('changes.followup_response_id') }}
 ),
 
 observed as (

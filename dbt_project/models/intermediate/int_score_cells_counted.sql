@@ -4,25 +4,8 @@
 -- organisation, organisation 'all' the total. Every part has a cell in every period that its score has, so
 -- that a month without answers is a 0. Responses without a date are a period of their own. A score has
 -- months or years, never both: each would give hidden cells of the other away.
-with observations as (
-    select * from {{ ref('int_observations_gathered') }}
-),
-
-counted as (
-    select
-        score_slug,
-        score_version,
-        period_kind,
-        period_first_on,
-        organisation_slug,
-        {{ counted_part_kind() }} as part_kind,
-        coalesce(service_slug, {{ patient_attributes() | join(', ') }}) as part_slug,
-        count(*) as response_count,
-        {{ added_score_sums() }}
-    from observations
-    group by
-        score_slug, score_version, period_kind, period_first_on, organisation_slug,
-        grouping sets ({{ counted_parts() }})
+with counted as (
+    select * from {{ ref('int_score_cells_summed') }}
 ),
 
 periods as (

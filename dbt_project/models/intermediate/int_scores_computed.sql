@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 -- Scores of a response by the rule of each: code, value, mean (weighted), sum, sum_converted (through a
 -- table), linear (0 to 100). Missing items are replaced by the person's mean where the score allows some.
 with answers as (
@@ -77,7 +79,10 @@ recoded as (
             answers.instrument_slug = recoded_items.instrument_slug
             and answers.instrument_version = recoded_items.instrument_version
             and answers.item_slug = recoded_items.item_slug
-    where answers.answer_state = 'answered' and not answers.is_value_set_aside
+    where
+        answers.answer_state = 'answered'
+        and not answers.is_value_set_aside
+        and {{ is_to_build('answers.response_id') }}
 ),
 
 valued_items as (

@@ -1,4 +1,9 @@
-{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('comment_id') }}",
+    indexes=[{'columns': ['comment_id']}, {'columns': ['response_id']}],
+    post_hook='analyze {{ this }}',
+) }}
 
 -- Which sides of partnership each analysed comment speaks of, by the topics that it mentions.
 with sided_topics as (
@@ -19,6 +24,7 @@ from {{ ref('fct_topic_mentions') }} as mentions
 inner join sided_topics on mentions.topic_slug = sided_topics.topic_slug
 inner join {{ ref('int_comments_scored') }} as scored_comments
     on mentions.comment_id = scored_comments.comment_id
+where {{ is_to_build('mentions.comment_id', 'comment_id') }}
 group by
     mentions.comment_id,
     scored_comments.response_id,

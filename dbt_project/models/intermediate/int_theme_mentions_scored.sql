@@ -1,5 +1,6 @@
 {{ config(
-    materialized='table',
+    materialized='incremental',
+    pre_hook="{{ forget('comment_id') }}",
     indexes=[{'columns': ['comment_id']}],
     post_hook='analyze {{ this }}',
 ) }}
@@ -7,7 +8,10 @@
 -- Each theme that a comment speaks of, with the sentiment of the parts that speak of it.
 with comments as (
     select * from {{ ref('int_comments_scored') }}
-    where analysis_state = 'analysed' and theme_set_id is not null
+    where
+        analysis_state = 'analysed'
+        and theme_set_id is not null
+        and {{ is_to_build('comment_id', 'comment_id') }}
 ),
 
 mentions as (
@@ -28,7 +32,9 @@ mentions as (
     inner join {{ ref('int_themes_resolved') }} as themes on mentions.theme_slug = themes.theme_slug
     left join {{ ref('int_themes_resolved') }} as subthemes on mentions.subtheme_slug = subthemes.theme_slug
     -- What people retired is mentioned nowhere.
-    where themes.surviving_theme_slug is not null
+    where
+        themes.surviving_theme_slug is not null
+        and mentions.text_sha256 in (select comments.text_sha256 from comments)
 ),
 
 -- Two themes of a text that people merged are one mention of it.

@@ -15,33 +15,12 @@ with shown_cells as (
         and not cells.is_suppressed
 ),
 
-comment_topics as (
-    select distinct
-        scored_comments.comment_id,
-        scored_comments.month_start_on,
-        coalesce(scored_comments.organisation_slug, 'not_stated') as organisation_slug,
-        mentions.topic_slug
-    from {{ ref('int_comments_scored') }} as scored_comments
-    inner join {{ ref('fct_topic_mentions') }} as mentions
-        on scored_comments.comment_id = mentions.comment_id
-    where scored_comments.analysis_state = 'analysed'
+mentions as (
+    select * from {{ ref('int_topic_cells_counted') }}
 ),
 
 topics as (
-    select distinct topic_slug from comment_topics
-),
-
-mentions as (
-    select
-        month_start_on,
-        case when grouping(organisation_slug) = 1 then 'all' else organisation_slug end as organisation_slug,
-        topic_slug,
-        count(*) as mention_count
-    from comment_topics
-    group by grouping sets (
-        (month_start_on, organisation_slug, topic_slug),
-        (month_start_on, topic_slug)
-    )
+    select distinct topic_slug from mentions
 )
 
 select
@@ -57,6 +36,6 @@ cross join topics
 left join mentions
     on
         coalesce(shown_cells.month_start_on, '-infinity'::date)
-        = coalesce(mentions.month_start_on, '-infinity'::date)
+        = coalesce(mentions.period_first_on, '-infinity'::date)
         and shown_cells.organisation_slug = mentions.organisation_slug
         and topics.topic_slug = mentions.topic_slug

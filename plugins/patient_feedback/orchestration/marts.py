@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from patient_feedback.errors import GateError, WarehouseError
+from patient_feedback.orchestration import slot_state
 from patient_feedback.orchestration.analysis import versions_in_force
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Role, Settings
@@ -28,30 +29,35 @@ PUBLISH_LOCK_TIMEOUT = "30s"
 def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> dict[str, str | int]:
     """Build and test every model in the slot that is not published; return the slot and what it includes.
 
+    Goes on from what the slot holds where only responses and texts changed since it was published, else builds anew.
     Each test leaves a row in audit.check_result. Raises GateError where a model cannot be built; a failed
     test does not raise here: the verdict is `check_marts`', after the marts gate has spoken too.
     """
     versions = versions_in_force(settings)
+    variables: dict[str, object] = {
+        "encoder_version": versions.encoder,
+        "sentiment_model_version": versions.sentiment,
+        "topic_model_version": versions.topics,
+        "supported_languages": list(versions.languages),
+        "serious_detector_version": versions.serious,
+    }
     with connect(settings, "build_marts") as connection:
         slot = _candidate_slot(connection)
         feedback_ledger_id = last_ledger_id(connection)
         started_at = connection.execute("select now()::text").fetchone()
         assert started_at is not None
         discard_overrides(connection)
-        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
+        built_from = slot_state.built_from(connection, settings.project_dir / "dbt_project", variables)
+        changed_since, seen = slot_state.take_up(connection, slot, built_from)
+        if changed_since is None:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(slot)))
     candidate: dict[str, str | int] = {
         "slot": slot,
         "feedback_ledger_id": feedback_ledger_id,
         "started_at": started_at[0],
-        "variables": json.dumps(
-            {
-                "encoder_version": versions.encoder,
-                "sentiment_model_version": versions.sentiment,
-                "topic_model_version": versions.topics,
-                "supported_languages": list(versions.languages),
-                "serious_detector_version": versions.serious,
-            }
-        ),
+        "variables": json.dumps({**variables, "changed_since": changed_since}),
+        "built_from": built_from,
+        "seen": seen,
     }
     results = _build(settings, candidate, task_run)
     tests = [result for result in results if result["unique_id"].startswith(("test.", "unit_test."))]
@@ -59,6 +65,7 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
     counts.counts.update(
         test_count=len(tests),
         failed_test_count=sum(result["status"] not in ("pass", "success") for result in tests),
+        is_incremental=int(changed_since is not None),
     )
     return candidate
 
@@ -117,6 +124,7 @@ def publish_marts(
     with connect(settings, "publish_marts") as connection:
         connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(PUBLISH_LOCK_TIMEOUT)))
         connection.execute("select pg_advisory_xact_lock(hashtext('publish_marts'))")
+        slot_state.settle(connection, slot, str(candidate["built_from"]), str(candidate["seen"]))
         connection.execute("update audit.publication set is_current = false where is_current")
         connection.execute(
             """

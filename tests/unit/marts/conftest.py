@@ -50,7 +50,7 @@ class Marts:
         return loaded
 
 
-def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str) -> Any:
+def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, **variables: str) -> Any:
     """Run dbt in this process against a slot; warnings, deprecations among them, are errors."""
     from dbt.cli.main import dbtRunner
 
@@ -79,7 +79,7 @@ def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str) -> 
                 "--log-path",
                 str(target / "logs"),
                 "--vars",
-                json.dumps(MODEL_VERSIONS),
+                json.dumps(MODEL_VERSIONS | variables),
             ]
         )
 
@@ -169,8 +169,8 @@ def harmed(server: EmbeddedPostgres, marts: Marts) -> Callable[[str], Marts]:
 def run_dbt(marts: Marts) -> Callable[..., Any]:
     """Run a dbt command against built marts."""
 
-    def run(built: Marts, *arguments: str) -> Any:
-        return invoke_dbt(built.settings, built.slot, built.target, *arguments)
+    def run(built: Marts, *arguments: str, **variables: str) -> Any:
+        return invoke_dbt(built.settings, built.slot, built.target, *arguments, **variables)
 
     return run
 

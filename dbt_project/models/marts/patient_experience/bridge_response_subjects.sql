@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['response_id']}, {'columns': ['subject_slug']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[{'columns': ['response_id']}, {'columns': ['subject_slug']}],
+) }}
 
 -- Several records of a response may name the same subject: it counts once for the response.
 with distinct_subjects as (
@@ -9,6 +13,7 @@ with distinct_subjects as (
     from {{ ref('stg_feedback__response_subjects') }} as subjects
     inner join {{ ref('int_responses_kept') }} as kept_responses
         on subjects.response_id = kept_responses.response_id
+    where {{ is_to_build('subjects.response_id') }}
     group by subjects.response_id, subjects.subject_slug
 ),
 

@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['response_id']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[{'columns': ['response_id']}],
+) }}
 
 select
     answers.response_id,
@@ -13,3 +17,4 @@ select
 from {{ ref('stg_feedback__answers') }} as answers
 inner join {{ ref('int_responses_kept') }} as kept_responses
     on answers.response_id = kept_responses.response_id
+where {{ is_to_build('answers.response_id') }}

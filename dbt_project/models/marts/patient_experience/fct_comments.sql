@@ -1,8 +1,12 @@
-{{ config(indexes=[
-    {'columns': ['comment_id']},
-    {'columns': ['response_id']},
-    {'columns': ['submitted_on']},
-]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('comment_id') }}",
+    indexes=[
+        {'columns': ['comment_id']},
+        {'columns': ['response_id']},
+        {'columns': ['submitted_on']},
+    ],
+) }}
 
 select
     comment_id,
@@ -32,3 +36,4 @@ select
     encoder_version as embedding_model_version,
     delivery_id
 from {{ ref('int_comments_scored') }}
+where {{ is_to_build('comment_id', 'comment_id') }}

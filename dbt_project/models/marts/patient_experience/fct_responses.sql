@@ -1,14 +1,21 @@
-{{ config(indexes=[
-    {'columns': ['response_id']},
-    {'columns': ['submitted_on']},
-]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[
+        {'columns': ['response_id']},
+        {'columns': ['submitted_on']},
+    ],
+) }}
 
+-- Whatever reads the responses as the earlier run left them is built first.
+-- depends_on: {{ ref('int_periods_changed') }}
 with comments_per_response as (
     select
         response_id,
         count(*) as comment_count,
         count(*) filter (where comment_state = 'text') as text_comment_count
     from {{ ref('int_comments_scored') }}
+    where {{ is_to_build('response_id') }}
     group by response_id
 )
 
@@ -40,3 +47,4 @@ select
     kept_responses.delivery_id
 from {{ ref('int_responses_kept') }} as kept_responses
 left join comments_per_response on kept_responses.response_id = comments_per_response.response_id
+where {{ is_to_build('kept_responses.response_id') }}

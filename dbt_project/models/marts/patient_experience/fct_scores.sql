@@ -1,7 +1,11 @@
-{{ config(indexes=[
-    {'columns': ['response_id']},
-    {'columns': ['score_slug', 'submitted_on']},
-]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('response_id') }}",
+    indexes=[
+        {'columns': ['response_id']},
+        {'columns': ['score_slug', 'submitted_on']},
+    ],
+) }}
 
 select
     response_id,

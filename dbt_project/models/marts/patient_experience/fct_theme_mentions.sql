@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['comment_id']}, {'columns': ['theme_slug']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('comment_id') }}",
+    indexes=[{'columns': ['comment_id']}, {'columns': ['theme_slug']}],
+) }}
 
 select
     comment_id,
@@ -11,3 +15,4 @@ select
     sentiment_basis,
     sentiment_model_version
 from {{ ref('int_theme_mentions_scored') }}
+where {{ is_to_build('comment_id', 'comment_id') }}

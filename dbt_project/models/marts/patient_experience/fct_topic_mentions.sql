@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['comment_id']}, {'columns': ['topic_slug']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget('comment_id') }}",
+    indexes=[{'columns': ['comment_id']}, {'columns': ['topic_slug']}],
+) }}
 
 with current_topic_mentions as (
     select
@@ -25,4 +29,6 @@ inner join current_topic_mentions
     on
         analysed_comments.text_sha256 = current_topic_mentions.text_sha256
         and analysed_comments.question_intent = current_topic_mentions.question_intent
-where analysed_comments.analysis_state = 'analysed'
+where
+    analysed_comments.analysis_state = 'analysed'
+    and {{ is_to_build('analysed_comments.comment_id', 'comment_id') }}

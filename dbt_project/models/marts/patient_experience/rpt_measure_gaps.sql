@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['measure_slug', 'organisation_slug', 'stratum_attribute']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget_periods('int_periods_reported') }}",
+    indexes=[{'columns': ['measure_slug', 'organisation_slug', 'stratum_attribute']}],
+) }}
 
 with strata as (
     select
@@ -13,7 +17,10 @@ with strata as (
         on
             measures.measure_slug = definitions.measure_slug
             and measures.measure_version = definitions.measure_version
-    where measures.stratum_attribute <> 'all' and measures.period_first_on is not null
+    where
+        measures.stratum_attribute <> 'all'
+        and measures.period_first_on is not null
+        and {{ is_in_period_to_build('int_periods_reported') }}
 ),
 
 totals as (
@@ -99,7 +106,7 @@ select
     case when reference_value is not null then reference_stratum end as reference_stratum,
     response_count,
     measure_value,
-    reference_value,
+    reference_value::numeric(14, 6) as reference_value,
     unit,
     gap::numeric(14, 6) as gap,
     gap_low::numeric(14, 6) as gap_low,

@@ -70,53 +70,6 @@ points as (
             and signals.place = 1
     left join all_kinds
         on series.series_key = all_kinds.series_key and series.point_on = all_kinds.point_on
-),
-
-mentions as (
-    select
-        comment_id,
-        theme_slug,
-        null::text as topic_slug,
-        theme_confidence as confidence
-    from {{ ref('int_comments_scored') }}
-    where theme_slug is not null
-    union all
-    select
-        comment_id,
-        null as theme_slug,
-        topic_slug,
-        topic_confidence as confidence
-    from {{ ref('fct_topic_mentions') }}
-),
-
-ranked_exemplars as (
-    select
-        points.series_key,
-        points.point_on,
-        mentions.comment_id,
-        row_number() over (
-            partition by points.series_key, points.point_on
-            order by mentions.confidence desc, mentions.comment_id asc
-        ) as place
-    from points
-    inner join mentions
-        on points.theme_slug = mentions.theme_slug or points.topic_slug = mentions.topic_slug
-    inner join {{ ref('int_comments_scored') }} as scored_comments
-        on
-            mentions.comment_id = scored_comments.comment_id
-            and points.point_on = scored_comments.month_start_on
-            and points.organisation_slug in ('all', coalesce(scored_comments.organisation_slug, 'not_stated'))
-    where points.is_emerging and points.has_enough_comments
-),
-
-exemplars as (
-    select
-        series_key,
-        point_on,
-        string_agg(comment_id, ', ' order by place) as comment_ids
-    from ranked_exemplars
-    where place <= 3
-    group by series_key, point_on
 )
 
 select
@@ -160,4 +113,12 @@ select
     case when points.is_emerging then points.first_seen_on end as first_seen_on,
     exemplars.comment_ids as exemplar_comment_ids
 from points
-left join exemplars on points.series_key = exemplars.series_key and points.point_on = exemplars.point_on
+left join {{ ref('int_exemplars_ranked') }} as exemplars
+    on
+        points.is_emerging
+        and points.has_enough_comments
+        and exemplars.subject_kind = case when points.theme_slug is null then 'topic' else 'theme' end
+        and coalesce(points.theme_slug, points.topic_slug) = exemplars.subject
+        and points.point_on = exemplars.period_first_on
+        and points.organisation_slug = exemplars.organisation_slug
+        and exemplars.service_slug = 'all'

@@ -1,10 +1,13 @@
 {{ config(
+    materialized='incremental',
+    pre_hook="{{ forget_periods('int_periods_reported') }}",
     indexes=[{'columns': ['measure_slug', 'organisation_slug', 'period_first_on']}],
     post_hook='analyze {{ this }}',
 ) }}
 
 with cells as (
     select * from {{ ref('int_cells_suppressed') }}
+    where {{ is_in_period_to_build('int_periods_reported') }}
 ),
 
 -- What each statistic adds up, and the squares that its interval needs.

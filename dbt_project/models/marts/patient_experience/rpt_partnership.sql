@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['partnership_side', 'organisation_slug', 'period_first_on']}]) }}
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ forget_periods('int_periods_reported') }}",
+    indexes=[{'columns': ['partnership_side', 'organisation_slug', 'period_first_on']}],
+) }}
 
 with sides as (
     select distinct partnership_side from {{ ref('partnership_topics') }}
@@ -8,7 +12,7 @@ with sides as (
 -- sentiment of either hides: its counts are those that they are taken of.
 comment_cells as (
     select * from {{ ref('int_cells_suppressed') }}
-    where score_slug = 'comment_sentiment'
+    where score_slug = 'comment_sentiment' and {{ is_in_period_to_build('int_periods_reported') }}
 ),
 
 mention_cells as (
@@ -40,58 +44,16 @@ mention_cells as (
             and comment_cells.part_slug = side_cells.part_slug
 ),
 
--- The three comments of a side and cell that speak of it most clearly; never those of a group of patients.
-placed_comments as (
-    select
-        mentioned.partnership_side,
-        mentioned.comment_id,
-        mentioned.side_confidence,
-        places.period_kind,
-        places.period_first_on,
-        places.organisation_slug,
-        places.service_slug
-    from {{ ref('int_sides_mentioned') }} as mentioned
-    inner join {{ ref('int_observations_gathered') }} as places
-        on mentioned.response_id = places.response_id and places.score_slug = 'comment_sentiment'
-    where places.period_first_on is not null
-),
-
-ranked_comments as (
-    select
-        placed_comments.partnership_side,
-        placed_comments.comment_id,
-        placed_comments.period_kind,
-        placed_comments.period_first_on,
-        areas.organisation_slug,
-        areas.service_slug,
-        row_number() over (
-            partition by
-                placed_comments.partnership_side,
-                placed_comments.period_kind,
-                placed_comments.period_first_on,
-                areas.organisation_slug, areas.service_slug
-            order by placed_comments.side_confidence desc, placed_comments.comment_id asc
-        ) as place
-    from placed_comments
-    cross join lateral (
-        values
-        ('all', 'all'),
-        (placed_comments.organisation_slug, 'all'),
-        (placed_comments.organisation_slug, placed_comments.service_slug)
-    ) as areas (organisation_slug, service_slug)
-),
-
 exemplars as (
     select
-        partnership_side,
+        subject as partnership_side,
         period_kind,
         period_first_on,
         organisation_slug,
         service_slug,
-        string_agg(comment_id, ', ' order by place) as comment_ids
-    from ranked_comments
-    where place <= 3
-    group by partnership_side, period_kind, period_first_on, organisation_slug, service_slug
+        comment_ids
+    from {{ ref('int_exemplars_ranked') }}
+    where subject_kind = 'side'
 ),
 
 said as (
@@ -166,6 +128,7 @@ measured as (
         null::text as exemplar_comment_ids
     from {{ ref('rpt_measures') }} as measures
     inner join {{ ref('partnership_measures') }} as sided on measures.measure_slug = sided.measure_slug
+    where {{ is_in_period_to_build('int_periods_reported') }}
 )
 
 select * from said

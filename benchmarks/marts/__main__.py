@@ -1,0 +1,125 @@
+"""`make bench-marts`: what a build of the marts costs from nothing, and what it costs with one in a hundred new."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from psycopg import sql
+
+from benchmarks.figures import OVER_REPEATS, Value, over_repeats
+from benchmarks.machine import describe_run, seconds
+from benchmarks.marts.generated import generate
+from benchmarks.report import PartResult, Row, Table, write_part, write_results
+from benchmarks.warehouses import warehouses
+from patient_feedback.orchestration.marts import build_marts, publish_marts
+from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
+from patient_feedback.settings import Settings
+from patient_feedback.warehouse.connection import connect
+
+FOLDER = Path(__file__).resolve().parents[1] / "results"
+PART = "build"
+NEW_SHARE = 0.01
+LATE_MONTHS = 3
+INCREMENTAL_GOAL = 0.1
+SHOWN_MODELS = 12
+RUN = TaskRun("build_marts", "bench", "build_marts")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    responses: Annotated[
+        int, typer.Option(min=100, help="Responses; half of them have a comment.")
+    ] = 1_000_000,
+    results: Annotated[Path, typer.Option(help="Where the figures go.")] = FOLDER,
+) -> None:
+    """Build in both slots from nothing, then go on from there; write results/marts.json and marts.md."""
+    new = max(1, round(responses * NEW_SHARE))
+    with warehouses() as made, made.empty() as settings:
+        generate(settings, 1, responses)
+        full, models = [_built(settings)], _models(settings)
+        full.append(_built(settings))
+        heaviest = max(models, key=lambda name: models[name])
+        plain = _plain(settings, heaviest)
+        one: list[float] = []
+        for repeat in range(2):
+            generate(settings, responses + repeat * new + 1, responses + (repeat + 1) * new, LATE_MONTHS)
+            one.append(_built(settings))
+            going_on = _models(settings)
+            # The other slot goes on too, from what it saw last.
+            _built(settings)
+        nothing = _built(settings)
+    described = describe_run(os.cpu_count() or 1, 1, f"{responses:,} generated responses")
+    how = "seconds of `dbt build` with its data tests, beside the published marts; unit tests, attack and gate left out"
+    rows = [
+        Row("full_build", how, responses, over_repeats(full), {f"plain SQL of {heaviest}": _value(plain)}),
+        Row(
+            "incremental_share_of_full",
+            f"a build with {new:,} new responses, a tenth of them up to {LATE_MONTHS} months late, over a full one; "
+            f"{OVER_REPEATS}",
+            responses,
+            over_repeats([taken / full[0] for taken in one]),
+            goal=INCREMENTAL_GOAL,
+            is_lower_better=True,
+        ),
+        Row("incremental_build", f"{how}; {new:,} new responses", responses, over_repeats(one)),
+        Row("nothing_new", f"{how}; nothing new", responses, _value(nothing)),
+    ]
+    heavy = sorted(models, key=lambda name: -models[name])[:SHOWN_MODELS]
+    table = Table(
+        "Heaviest models",
+        ("model", "seconds from nothing", "seconds with 1 % new"),
+        tuple((name, f"{models[name]:.1f}", f"{going_on.get(name, 0):.1f}") for name in heavy),
+        "Four models are built at the same time: their seconds add up to more than the build's.",
+    )
+    write_part(results, PART, PartResult(tuple(rows), (table,)), {**described, "is_cached": None})
+    write_results(results, "marts", "Building the marts", [PART])
+    typer.echo((results / "marts.md").read_text(encoding="utf-8"))
+
+
+def _built(settings: Settings) -> float:
+    """Build the slot whose turn it is and publish it; return the seconds of the build."""
+    candidate: dict[str, str | int] = {}
+    taken = seconds(lambda: candidate.update(build_marts(settings, RUN, TaskCounts())))
+    publish_marts(settings, candidate, RUN, TaskCounts())
+    return taken
+
+
+def _results(settings: Settings) -> tuple[str, list[dict[str, object]]]:
+    with connect(settings, "bench") as connection:
+        row = connection.execute("select marts_slot from audit.publication where is_current").fetchone()
+    assert row is not None
+    path = settings.home / "dbt" / "target" / str(row[0]) / "run_results.json"
+    return str(row[0]), json.loads(path.read_text(encoding="utf-8"))["results"]
+
+
+def _models(settings: Settings) -> dict[str, float]:
+    """Return the seconds of each model in the build that is published."""
+    return {
+        str(result["unique_id"]).rsplit(".", 1)[1]: float(str(result["execution_time"]))
+        for result in _results(settings)[1]
+        if str(result["unique_id"]).startswith("model.")
+    }
+
+
+def _plain(settings: Settings, model: str) -> float:
+    """Return the seconds of the model's own query, its rows kept in a table without indexes or contract."""
+    slot, results = _results(settings)
+    compiled = next(one["compiled_code"] for one in results if str(one["unique_id"]).endswith(f".{model}"))
+    with connect(settings, "bench") as connection:
+        statement = sql.SQL("create table {}.plain as {}").format(
+            sql.Identifier(slot), sql.SQL(str(compiled))
+        )
+        return seconds(lambda: connection.execute(statement))
+
+
+def _value(number: float) -> Value:
+    return Value(number, number, number)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,66 @@
+{#-
+  Incremental builds. A run that goes on from an earlier one in the same slot has the variable `changed_since`, the
+  transactions that the earlier one could see; every other run builds everything. What such a run reads anew stands in
+  int_responses_changed, int_comments_changed and int_periods_changed.
+-#}
+{% macro is_going_on() -%}
+    {{ return(var('changed_since') is not none) }}
+{%- endmacro %}
+
+{#- Condition on a row of changes: made after the earlier run, or while it ran. -#}
+{% macro is_changed_since(column) -%}
+    {%- if is_going_on() -%}
+    -- The first line lets the index help.
+    {{ column }} >= pg_snapshot_xmin({{ text_literal(var('changed_since')) }}::pg_snapshot)
+    and not pg_visible_in_snapshot({{ column }}, {{ text_literal(var('changed_since')) }}::pg_snapshot)
+    {%- else -%}
+    false
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+  Condition on `column`, a response_id or comment_id: its row is to be built. The list is not a ref, since a unit test
+  would have to be given it, and an array, since the planner then finds the rows by their indexes.
+-#}
+{% macro is_to_build(column, key='response_id') -%}
+    {%- if is_going_on() -%}
+    {{ column }} = any(array(select {{ key }} from {{ this.include(identifier=false) }}.int_{{ key[:-3] }}s_changed))
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+  Hook of an incremental model: the rows that it builds anew go first, all of them in a run from nothing. It is also
+  what makes the model depend on the one that says which rows these are.
+-#}
+{% macro forget(key) -%}
+    {%- set changed = {'response_id': ref('int_responses_changed'), 'comment_id': ref('int_comments_changed')}[key] -%}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} {%- if is_going_on() %} where {{ is_to_build(key, key) }}{% endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The same two for models that are built by period: those in which responses changed, or those in which cells did. -#}
+{% macro is_in_period_to_build(
+    changed='int_periods_changed', period_kind='period_kind', period_first_on='period_first_on'
+) -%}
+    {%- if is_going_on() -%}
+    ({{ period_kind }}, coalesce({{ period_first_on }}, '-infinity'::date)) in (
+        select
+            changed.period_kind,
+            changed.period_first_on
+        from {{ this.include(identifier=false) }}.{{ changed }} as changed
+        where changed.is_changed
+    )
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro forget_periods(changed='int_periods_changed') -%}
+    {%- set depends_on = ref(changed) -%}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} {%- if is_going_on() %} where {{ is_in_period_to_build(changed) }}{% endif -%}
+    {%- endif -%}
+{%- endmacro %}
