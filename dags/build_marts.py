@@ -2,8 +2,9 @@
 # build_marts
 
 **What it does.** Builds the marts with dbt beside the published ones, attacks them as a reader would who wants the
-suppressed numbers, mends what gives one away, runs dbt's tests and the marts gate (Great Expectations) on them, and publishes them in one
-transaction: `patient_experience` for analysts, `audit_trail` for auditors.
+suppressed numbers, mends what gives one away, runs dbt's tests and the marts gate (Great Expectations) on them, and
+publishes them in one transaction: `patient_experience` for analysts, `audit_trail` for auditors. It goes on from what the
+slot showed two publications ago where only responses and texts changed since, else builds all (`is_incremental`).
 
 **When.** After every text has its theme (asset `analysis.theme_assignment`).
 

@@ -210,7 +210,7 @@ def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables
             roles[family][report.group][row.measure] = role
             minimum_of[family] = max(minimum_of[family], minimum)
             tables.reports_of[family].add(report.name)
-            if report.whole not in (None, family):
+            if report.whole and report.whole != family:
                 whole_of[family] = report.whole
     own_denominator = {
         row.cell.family for row in tables.rows if None not in row[3:5] and row.responses != row.denominator

@@ -16,7 +16,6 @@ import pytest
 from patient_feedback.errors import StackError
 from patient_feedback.stack.postgres import EmbeddedPostgres, refuse_full_disk
 
-
 _row_numbers = itertools.count(1)
 
 
