@@ -1,10 +1,3 @@
-{#- What tells a counted cell from others. -#}
-{% macro cell_keys() -%}
-    {{ return([
-        'score_slug', 'score_version', 'period_kind', 'period_first_on', 'organisation_slug', 'part_kind', 'part_slug',
-    ]) }}
-{%- endmacro %}
-
 {#- That a row of each relation is about the same cell; undated ones too. -#}
 {% macro same_cell(one, other) -%}
     {% for key in cell_keys() -%}

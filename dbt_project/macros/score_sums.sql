@@ -46,3 +46,10 @@
 {% macro counted_parts() -%}
     (service_slug), {% for attribute in patient_attributes() %}({{ attribute }}){{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
+
+{#- What tells a counted cell from others. -#}
+{% macro cell_keys() -%}
+    {{ return([
+        'score_slug', 'score_version', 'period_kind', 'period_first_on', 'organisation_slug', 'part_kind', 'part_slug',
+    ]) }}
+{%- endmacro %}

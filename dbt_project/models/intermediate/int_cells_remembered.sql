@@ -1,5 +1,5 @@
--- Of a cell that the publication before hid in a closed period, or that attacks decided on: what of that holds now.
--- A table: a view would read the other slot, which the next run builds anew.
+-- Of a cell that the publication before hid in a closed period, or that attacks decided on: what of that
+-- holds now. A table: a view would read the other slot, which the next run builds anew.
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with counted as (
@@ -37,7 +37,10 @@ select
     coalesce(decided.is_withheld_now or (decided.was_withheld and published_before.is_suppressed), false)
         as is_withheld,
     coalesce(
-        decided.was_kept and not published_before.is_suppressed and published_before.counts = counted.counts, false
+        decided.was_kept
+        and not published_before.is_suppressed
+        and published_before.counts = counted.counts,
+        false
     ) as is_kept
 from counted
 left join published_before

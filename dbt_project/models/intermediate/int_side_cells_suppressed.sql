@@ -34,9 +34,9 @@
     ) as sides
 {%- endset %}
 
--- Who speaks of a side of partnership is hidden where those who wrote at all are: they are no fewer, and what
--- bounds a hidden number from below can give it away. Comments less those of a side are those of the others, who
--- must be as many; of two comments of a person one may speak of it.
+-- Who speaks of a side of partnership is hidden where those who wrote at all are: they are no fewer, and
+-- what bounds a hidden number from below can give it away. Comments less those of a side are those of the
+-- others, who must be as many; of two comments of a person one may speak of it.
 {{ suppressed_cells(
     relation=relation,
     numerators=['favourable_sum', 'unfavourable_sum'],

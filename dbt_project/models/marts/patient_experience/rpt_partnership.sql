@@ -28,7 +28,8 @@ mention_cells as (
         comment_cells.response_count,
         comment_cells.observation_count,
         comment_cells.is_suppressed
-        or (comment_cells.observation_count > 0 and coalesce(side_cells.is_suppressed, false)) as is_suppressed,
+        or (comment_cells.observation_count > 0 and coalesce(side_cells.is_suppressed, false))
+            as is_suppressed,
         coalesce(side_cells.observation_count, 0)::bigint as mention_count,
         coalesce(side_cells.response_count, 0) >= comment_cells.min_responses as has_exemplars
     from comment_cells
