@@ -99,6 +99,16 @@ def test_second_run_and_backfill_change_no_row(published, new_warehouse):
         ).fetchone()[0]
     assert checked_again == 1, "the backfill of March must read again the one delivery of March"
 
+    run_stages(settings, "backfill-again", window)
+    assert rows_of(environment) == published.rows
+    with connect(settings, "test") as connection:
+        builds = connection.execute(
+            "select run_id, counts ->> 'is_incremental' from audit.pipeline_run where task_id = 'build_marts' "
+            "and run_state = 'succeeded' order by started_at"
+        ).fetchall()
+    # Each slot is built from nothing once, and gone on from when its turn comes again.
+    assert builds == [("undisturbed", "0"), ("backfill-of-march", "0"), ("backfill-again", "1")]
+
 
 @pytest.mark.slow
 def test_two_runs_at_once_on_one_delivery_account_for_every_record_once(published, new_warehouse):

@@ -12,12 +12,10 @@ import psycopg
 
 DBT_SOURCES = (".sql", ".yml", ".csv")
 
-# What changes rows although no response and no text changed; a restored database has another identifier or other
-# transactions.
+# What changes rows although no response and no text changed; another server counts other transactions.
 _REGISTRY = """
 select
     (select system_identifier from pg_control_system()),
-    (select oid from pg_database where datname = current_database()),
     (select theme_set_id from analysis.theme_set where is_current),
     (
         select array_agg(row (theme_slug, theme_level, theme_status, parent_theme_slug, merged_into_slug)::text
