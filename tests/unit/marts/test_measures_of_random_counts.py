@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 MODELS = (
+    "int_score_cells_summed",
     "int_score_cells_counted",
     "int_score_cells_suppressed",
     "int_side_cells_suppressed",
@@ -62,7 +63,7 @@ def models(marts: Any) -> dict[str, str]:
         for name in (*MODELS, "int_observations_gathered"):
             sql = sql.replace(f'"{marts.settings.db_name}"."{marts.slot}"."{name}"', f"chance.{name}")
         compiled[model] = sql
-    assert "chance.int_observations_gathered" in compiled["int_score_cells_counted"]
+    assert "chance.int_observations_gathered" in compiled["int_score_cells_summed"]
     assert "chance.int_cells_suppressed" in compiled["rpt_measures"]
     return compiled
 

@@ -634,7 +634,7 @@ HARMS = {
     "charted_points_are_listed_once": "insert into rpt_measure_signals select * from rpt_measure_signals "
     "where topic_slug is not null limit 1",
     "charted_measures_are_defined": "update rpt_measure_signals set measure_slug = 'nobody_knows' "
-    "where ctid = (select min(ctid) from rpt_measure_signals)",
+    "where ctid = (select min(ctid) from rpt_measure_signals where topic_slug is null)",
     "serious_entries_are_listed_once": "insert into fct_serious_comments select * from fct_serious_comments "
     "where comment_id = 'c00022a'",
     "serious_entries_lead_to_a_listed_comment": "update fct_serious_comments set comment_id = 'nowhere' "

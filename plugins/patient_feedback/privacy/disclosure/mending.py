@@ -10,6 +10,7 @@ from patient_feedback.privacy.disclosure.attack import Attack, EarlierEdition, F
 from patient_feedback.privacy.disclosure.equations import sort_key
 from patient_feedback.privacy.disclosure.knowledge import Edition
 from patient_feedback.privacy.disclosure.published import (
+    OTHERS,
     RESPONSES,
     CellKey,
     Equation,
@@ -17,6 +18,7 @@ from patient_feedback.privacy.disclosure.published import (
     Numbers,
     PublishedRow,
     Quantity,
+    whole_of,
 )
 
 MOST_WITHHELD = 100
@@ -43,10 +45,11 @@ def mend(
     """Return what to hide and what to keep until the attack recovers nothing; `found` is its result on `edition`.
 
     Hiding what the earlier edition shows with the same number protects nobody: such a cell stays published, if it
-    reaches the minimum, and is never chosen to hide another. Beside any other finding the smallest shown cell that
-    stands in a sum with it goes, cells of 0 last, ties by key. That is tried with totals last and with totals first:
-    what withholds fewer cells is taken. Only cells linked to a finding by sums are attacked again. Every round decides
-    on at least one cell, so it ends. What remains no decision of this edition mends.
+    reaches the minimum, and is never chosen to hide another. A part that leaves too few others goes itself. Beside any
+    other finding the smallest shown cell goes that stands in a sum with it, or is its whole or a part of it; cells of 0
+    last, ties by key. That is tried with totals last and with totals first: what withholds fewer cells is taken. Only
+    cells linked to a finding that is left are attacked again. Every round decides on at least one cell, so it ends. What
+    remains no decision of this edition mends.
     """
     tried = [
         _Mender(edition, families, numbers, earlier, with_totals_first).run(harmful(found))
@@ -80,19 +83,29 @@ class _Mender:
         self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
         self.beside: dict[CellKey, set[CellKey]] = defaultdict(set)
         self.totals_of: dict[CellKey, set[CellKey]] = defaultdict(set)
+        self.parts_of: dict[CellKey, set[CellKey]] = defaultdict(set)
         for equation in edition.equations:
             total, *parts = map(place_of, (equation.total, *equation.parts))
             for cell in (total, *parts):
                 self.beside[cell].update({total, *parts} - {cell})
             for part in parts:
                 self.totals_of[part].add(total)
+        for row in edition.rows:
+            whole = whole_of(row.cell, families)
+            if whole is not None:
+                self._stand_beside(place_of(row.cell), place_of(whole))
+
+    def _stand_beside(self, part: CellKey, whole: CellKey) -> None:
+        """What a part shows bounds its whole, and the other way. Whatever hides the whole hides its parts."""
+        self.beside[part].add(whole)
+        self.beside[whole].add(part)
+        self.totals_of[part].add(whole)
+        self.parts_of[whole].add(part)
 
     def run(self, findings: tuple[Finding, ...]) -> Mending:
         withheld: dict[CellKey, Finding] = {}
         kept: dict[CellKey, Finding] = {}
-        places = self._linked({place_of(one.cell) for one in findings})
-        self._narrow_down(places)
-        already_out = places & self._already_out()
+        already_out = self._already_out()
         while findings and len(withheld) < MOST_WITHHELD:
             if any(self._is_lost(place_of(one.cell), already_out) for one in findings):
                 break
@@ -104,32 +117,32 @@ class _Mender:
                 chosen = self._to_withhold(findings, already_out)
                 withheld |= chosen
                 for place in chosen:
-                    self.rows[place] = [_hidden(row) for row in self.rows[place]]
+                    for one in (place, *self.parts_of[place]):
+                        self.rows[one] = [_hidden(row) for row in self.rows[one]]
             if not chosen:
                 break
+            places = self._linked({*chosen, *(place_of(one.cell) for one in findings)})
             findings = harmful(self._attacked(places))
         return Mending(withheld, kept, findings)
 
-    def _to_keep(
-        self, findings: Iterable[Finding], already_out: Collection[CellKey]
-    ) -> dict[CellKey, Finding]:
+    def _to_keep(self, findings: Iterable[Finding], already_out: set[CellKey]) -> dict[CellKey, Finding]:
         return {
             place: one
             for one in reversed([*findings])
             if (place := place_of(one.cell)) in already_out and self._is_hidden(place)
         }
 
-    def _to_withhold(
-        self, findings: Iterable[Finding], already_out: Collection[CellKey]
-    ) -> dict[CellKey, Finding]:
+    def _to_withhold(self, findings: Iterable[Finding], already_out: set[CellKey]) -> dict[CellKey, Finding]:
         chosen: dict[CellKey, Finding] = {}
         for finding in findings:
             place = place_of(finding.cell)
             beside = self.beside[place]
-            if chosen.keys() & beside:
+            if finding.quantity == OTHERS and not self._is_hidden(place):
+                chosen[place] = finding
+            if chosen.keys() & {place, *beside}:
                 continue
             smallest = min(
-                (one for one in beside - set(already_out) if not self._is_hidden(one)),
+                (one for one in beside - already_out if self._is_shown(one)),
                 key=lambda one: (
                     (one in self.totals_of[place]) != self.with_totals_first,
                     self._responses(one) == 0,
@@ -145,10 +158,13 @@ class _Mender:
     def _is_hidden(self, place: CellKey) -> bool:
         return any(row.is_suppressed for row in self.rows[place])
 
+    def _is_shown(self, place: CellKey) -> bool:
+        return bool(self.rows.get(place)) and not self._is_hidden(place)
+
     def _responses(self, place: CellKey) -> float:
         return self.numbers.get(Quantity(place, RESPONSES), 0)
 
-    def _is_lost(self, place: CellKey, already_out: Collection[CellKey]) -> bool:
+    def _is_lost(self, place: CellKey, already_out: set[CellKey]) -> bool:
         """Tell whether everybody has seen the number, and it is too small to be shown again."""
         minimum = max(self.families[row.cell.family].minimum for row in self.rows[place])
         return place in already_out and 0 < self._responses(place) < minimum
@@ -176,21 +192,24 @@ class _Mender:
             queue += new
         return reached
 
-    def _narrow_down(self, places: Collection[CellKey]) -> None:
-        """Forget what has nothing to do with the places."""
-        self.numbers = {
-            quantity: number for quantity, number in self.numbers.items() if place_of(quantity.cell) in places
-        }
-        self.equations = _among(self.edition.equations, places)
-        if self.earlier is not None:
-            rows = [row for place in places for row in self.earlier_rows.get(place, ())]
-            before = Edition(rows, _among(self.earlier.edition.equations, places))
-            self.earlier = replace(self.earlier, edition=before)
-
     def _attacked(self, places: Collection[CellKey]) -> Attack:
-        rows = [row for place in sorted(places, key=sort_key) for row in self.rows[place]]
+        """Attack the places alone, with what the earlier edition says of them."""
+        earlier = self.earlier
+        if earlier is not None:
+            rows = [row for place in places for row in self.earlier_rows.get(place, ())]
+            earlier = replace(earlier, edition=Edition(rows, _among(earlier.edition.equations, places)))
         return attack(
-            Edition(rows, self.equations), self.families, earlier=self.earlier, true_numbers=self.numbers
+            Edition(
+                [row for place in sorted(places, key=sort_key) for row in self.rows[place]],
+                _among(self.edition.equations, places),
+            ),
+            self.families,
+            earlier=earlier,
+            true_numbers={
+                quantity: number
+                for quantity, number in self.numbers.items()
+                if place_of(quantity.cell) in places
+            },
         )
 
 

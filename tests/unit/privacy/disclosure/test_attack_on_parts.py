@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.privacy.disclosure.published_rows import published_rows
 
 from patient_feedback.privacy.disclosure.attack import attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
-from patient_feedback.privacy.disclosure.mending import published_rows
 from patient_feedback.privacy.disclosure.published import (
     ALL,
     DENOMINATOR,
