@@ -8,6 +8,7 @@ from tests.unit.privacy.disclosure.published_rows import published_rows
 from patient_feedback.privacy.disclosure.attack import attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
+from patient_feedback.privacy.disclosure.mending import mend
 from patient_feedback.privacy.disclosure.published import (
     ALL,
     DENOMINATOR,
@@ -32,8 +33,8 @@ def cell(family, service=ALL):
     )
 
 
-def attacked(services, hidden_comments=(), hidden_sides=(), knows_truth=True):
-    """Attack a month of one organisation; services are (people, comments, people and comments of the side)."""
+def numbers_of(services):
+    """Return the numbers of an organisation's month; services are (people, comments, people and comments of the side)."""
     numbers = {}
     for service, (people, comments, people_of_side, comments_of_side) in services.items():
         for family, counts in (
@@ -45,10 +46,32 @@ def attacked(services, hidden_comments=(), hidden_sides=(), knows_truth=True):
                 for name, number in zip(names, counts, strict=True):
                     quantity = Quantity(cell(family, place), name)
                     numbers[quantity] = numbers.get(quantity, 0) + number
+    return numbers
+
+
+def edition_of(numbers, hidden):
+    return Edition(
+        published_rows(numbers, hidden, FAMILIES), equations_of({quantity.cell for quantity in numbers})
+    )
+
+
+def attacked(services, hidden_comments=(), hidden_sides=(), knows_truth=True):
+    numbers = numbers_of(services)
     hidden = {cell("comments", one) for one in hidden_comments} | {cell("side", one) for one in hidden_sides}
-    rows = published_rows(numbers, hidden, FAMILIES)
-    edition = Edition(rows, equations_of({quantity.cell for quantity in numbers}))
-    return attack(edition, FAMILIES, true_numbers=numbers if knows_truth else None)
+    return attack(edition_of(numbers, hidden), FAMILIES, true_numbers=numbers if knows_truth else None)
+
+
+def mended(services, hidden=()):
+    """Mend the month; return what is withheld and what an attack finds after it."""
+    numbers = numbers_of(services)
+    edition = edition_of(numbers, set(hidden))
+    result = mend(edition, FAMILIES, numbers, attack(edition, FAMILIES, true_numbers=numbers))
+    assert result.remaining == ()
+    withheld = {*result.withheld}
+    # What hides the comments hides what is said of a side in them.
+    followed = {one._replace(family="side") for one in withheld if one.family == "comments"}
+    again = attack(edition_of(numbers, {*hidden, *withheld, *followed}), FAMILIES, true_numbers=numbers)
+    return withheld, found(again)
 
 
 def found(result):
@@ -91,3 +114,17 @@ def test_part_of_nothing_is_no_secret():
     services = {"clinic": (0, 0, 0, 0), "ward": (6, 6, 4, 4)}
     result = attacked(services, hidden_sides=("clinic", "ward", ALL, "month"))
     assert result.findings == ()
+
+
+def test_side_that_leaves_too_few_others_is_withheld_with_what_would_give_it_away():
+    services = {"clinic": (10, 10, 9, 9), "transport": (12, 12, 4, 4), "ward": (40, 44, 20, 22)}
+    withheld, left = mended(services)
+    assert cell("side", "clinic") in withheld
+    assert len(withheld) > 1, "its month less the others would tell it"
+    assert left == set()
+
+
+def test_comments_that_a_shown_side_bounds_are_mended():
+    services = {"clinic": (1, 1, 0, 0), "transport": (5, 5, 5, 5), "ward": (40, 44, 20, 22)}
+    withheld, left = mended(services, [cell("comments", "clinic"), cell("comments", "transport")])
+    assert (bool(withheld), left) == (True, set())
