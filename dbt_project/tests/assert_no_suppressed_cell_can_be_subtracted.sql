@@ -9,7 +9,8 @@
     }
 ) }}
 
--- Reads the published report alone, as a reader would; composites are no sums of their items.
+-- Reads the published report alone, as a reader would; composites are no sums of their items. A shown total of 0
+-- says as much of each of its parts, on purpose.
 with cells as (
     select
         concat_ws(' ', measures.measure_slug, measures.measure_version, measures.period_kind) as series_key,
@@ -50,7 +51,7 @@ families as (
                     then children.organisation_slug <> 'all' and children.is_total
                 else parents.organisation_slug = children.organisation_slug and not children.is_total
             end
-    where parents.is_total and not parents.is_suppressed
+    where parents.is_total and not parents.is_suppressed and parents.response_count > 0
     group by
         parents.series_key,
         parents.period_on,

@@ -133,6 +133,8 @@ def _data_source(settings: Settings) -> Iterator[PostgresDatasource]:
         try:
             yield data_source
         finally:
+            # Engines of their own, each with connections.
+            data_source.get_execution_engine().close()
             data_source.get_engine().dispose()
 
 
