@@ -41,18 +41,18 @@ def main(
     new = max(1, round(responses * NEW_SHARE))
     with warehouses() as made, made.empty() as settings:
         generate(settings, 1, responses)
-        full, models = [_built(settings)], _models(settings)
-        full.append(_built(settings))
+        full, models = [_built(settings, is_incremental=False)], _models(settings)
+        full.append(_built(settings, is_incremental=False))
         heaviest = max(models, key=lambda name: models[name])
         plain = _plain(settings, heaviest)
         one: list[float] = []
         for repeat in range(2):
             generate(settings, responses + repeat * new + 1, responses + (repeat + 1) * new, LATE_MONTHS)
-            one.append(_built(settings))
+            one.append(_built(settings, is_incremental=True))
             going_on = _models(settings)
             # The other slot goes on too, from what it saw last.
-            _built(settings)
-        nothing = _built(settings)
+            _built(settings, is_incremental=True)
+        nothing = _built(settings, is_incremental=True)
     described = describe_run(os.cpu_count() or 1, 1, f"{responses:,} generated responses")
     how = "seconds of `dbt build` with its data tests, beside the published marts; unit tests, attack and gate left out"
     rows = [
@@ -81,10 +81,16 @@ def main(
     typer.echo((results / "marts.md").read_text(encoding="utf-8"))
 
 
-def _built(settings: Settings) -> float:
-    """Build the slot whose turn it is and publish it; return the seconds of the build."""
+def _built(settings: Settings, *, is_incremental: bool) -> float:
+    """Build the slot whose turn it is and publish it; return the seconds of the build.
+
+    Raises RuntimeError where it was not the kind of build that is to be measured, or a test of dbt failed.
+    """
     candidate: dict[str, str | int] = {}
-    taken = seconds(lambda: candidate.update(build_marts(settings, RUN, TaskCounts())))
+    counts = TaskCounts()
+    taken = seconds(lambda: candidate.update(build_marts(settings, RUN, counts)))
+    if counts.counts["is_incremental"] != is_incremental or counts.counts["failed_test_count"]:
+        raise RuntimeError(f"Not the build that was to be measured: {counts.counts}.")
     publish_marts(settings, candidate, RUN, TaskCounts())
     return taken
 

@@ -9,8 +9,8 @@
     }
 ) }}
 
--- Reads the published report alone, as a reader would; composites are no sums of their items. A shown total of 0
--- says as much of each of its parts, on purpose.
+-- Reads the published report alone, as a reader would; composites are no sums of their items. A shown total
+-- of 0 says as much of each of its parts, on purpose.
 with cells as (
     select
         concat_ws(' ', measures.measure_slug, measures.measure_version, measures.period_kind) as series_key,

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,16 +38,14 @@ class Marts:
     target: Path
     results: dict[str, str]
     """Status of each model, seed and test, by its unique name."""
+    manifest: dict[str, Any] = field(repr=False)
+    """dbt's manifest of the build; later commands write over the one in `target`."""
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query that finds the marts without their schema's name."""
         with psycopg.connect(self.settings.dsn()) as connection:
             connection.execute(f"set search_path = {self.slot}")
             return connection.execute(query, parameters or None).fetchall()
-
-    def manifest(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
-        return loaded
 
 
 def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, **variables: str) -> Any:
@@ -96,7 +94,8 @@ def _build(settings: Settings, slot: str, target: Path, *options: str) -> Marts:
     if outcome.exception is not None:
         raise outcome.exception
     results = {result.node.name: str(result.status) for result in outcome.result.results}
-    return Marts(settings, slot, target, results)
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    return Marts(settings, slot, target, results, manifest)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def models_of(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_every_model_states_its_grain_and_owner(marts: Any) -> None:
-    for node in models_of(marts.manifest()):
+    for node in models_of(marts.manifest):
         assert node["description"], node["name"]
         assert node["config"]["group"], node["name"]
         if node["resource_type"] == "model":
@@ -35,14 +35,14 @@ def test_every_column_is_described_and_every_described_column_exists(marts: Any)
         "select table_name, column_name from information_schema.columns where table_schema = %s", marts.slot
     ):
         columns.setdefault(table, set()).add(column)
-    for node in models_of(marts.manifest()):
+    for node in models_of(marts.manifest):
         if node["config"]["materialized"] != "ephemeral":
             assert set(node["columns"]) == columns[node["name"]], node["name"]
         assert all(column["description"] for column in node["columns"].values()), node["name"]
 
 
 def test_every_number_of_a_mart_has_a_unit_and_every_mart_a_contract(marts: Any) -> None:
-    mart_nodes = [node for node in models_of(marts.manifest()) if node["fqn"][1] == "marts"]
+    mart_nodes = [node for node in models_of(marts.manifest) if node["fqn"][1] == "marts"]
     assert len(mart_nodes) == 41
     for node in mart_nodes:
         assert node["config"]["contract"]["enforced"], node["name"]
@@ -54,7 +54,7 @@ def test_every_number_of_a_mart_has_a_unit_and_every_mart_a_contract(marts: Any)
 def test_checks_bear_distinct_ids_and_say_why(marts: Any) -> None:
     metas = [
         node["config"]["meta"]
-        for node in marts.manifest()["nodes"].values()
+        for node in marts.manifest["nodes"].values()
         if node["resource_type"] == "test" and node["config"]["meta"].get("check_id")
     ]
     ids = [meta["check_id"] for meta in metas]
@@ -92,6 +92,6 @@ def test_auditors_queries_run_and_leave_out_what_passes_by_now(marts: Any, proje
 
 def test_readme_names_every_mart(marts: Any, project_dir: Path) -> None:
     text = (project_dir / "dbt_project" / "README.md").read_text(encoding="utf-8")
-    for node in models_of(marts.manifest()):
+    for node in models_of(marts.manifest):
         if node["fqn"][1] == "marts":
             assert f"`{node['name']}`" in text, node["name"]

@@ -58,7 +58,7 @@ def models(marts: Any) -> dict[str, str]:
     """SQL of the models as dbt compiled it, reading one another in the schema of this test."""
     compiled = {}
     for model in MODELS:
-        [node] = [one for one in marts.manifest()["nodes"].values() if one["name"] == model]
+        [node] = [one for one in marts.manifest["nodes"].values() if one["name"] == model]
         sql = node["compiled_code"]
         for name in (*MODELS, "int_observations_gathered"):
             sql = sql.replace(f'"{marts.settings.db_name}"."{marts.slot}"."{name}"', f"chance.{name}")
