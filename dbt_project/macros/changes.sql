@@ -13,6 +13,8 @@
     -- The first line lets the index help.
     {{ column }} >= pg_snapshot_xmin({{ text_literal(var('changed_since')) }}::pg_snapshot)
     and not pg_visible_in_snapshot({{ column }}, {{ text_literal(var('changed_since')) }}::pg_snapshot)
+    -- Restored rows bear the numbers of another server's transactions.
+    and {{ column }} < pg_snapshot_xmax(pg_current_snapshot())
     {%- else -%}
     false
     {%- endif -%}

@@ -161,8 +161,8 @@ select
     flags.is_below_minimum,
     flags.is_second_smallest,
     flags.is_in_suppressed_parent,
-    (flags.is_suppressed or cells.is_withheld) and (flags.is_below_minimum or not cells.is_kept)
-        as is_suppressed
+    (flags.is_suppressed or cells.is_withheld)
+    and (not cells.is_kept or (cells.response_count > 0 and cells.response_count < cells.minimum)) as is_suppressed
 from cells
 inner join flags
     on

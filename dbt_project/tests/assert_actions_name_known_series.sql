@@ -6,7 +6,7 @@
         'severity': 'warning',
         'dimension': 'consistency',
         'owner': 'analytics-engineering',
-        'why': 'An action with a misspelt organisation, service, measure, theme or topic, or on a score published by year, is compared with nothing.',
+        'why': 'An action with a misspelt organisation, service, measure, theme or topic, or on what has no months (a score published by year, a mention share, a response rate), is compared with nothing.',
     }
 ) }}
 
@@ -33,6 +33,7 @@ where
     )
     or measures.measure_slug is null
     or rules.period_kind = 'year'
+    or measures.statistic in ('side_share', 'response_rate')
     or num_nulls(actions.action_slug, actions.taken_on) > 0
     or (actions.measure_slug = 'theme_share') <> (actions.theme_slug is not null)
     or (actions.measure_slug = 'topic_share') <> (actions.topic_slug is not null)

@@ -25,11 +25,13 @@ people as (
     inner join {{ ref('stg_feedback__responses') }} as responses
         on changed.response_id = responses.response_id
     {% if is_going_on() -%}
+    {% for table in ['fct_responses', 'fct_scores'] -%}
     union distinct
     select earlier.respondent_id
     from changed
-    inner join {{ this.include(identifier=false) }}.fct_responses as earlier
+    inner join {{ this.include(identifier=false) }}.{{ table }} as earlier
         on changed.response_id = earlier.response_id
+    {% endfor -%}
     {%- endif %}
 )
 

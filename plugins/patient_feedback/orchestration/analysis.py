@@ -171,6 +171,8 @@ def forget_unsaid_texts(settings: Settings) -> int:
             table: connection.execute(statement.format(held_table=sql.Identifier("analysis", table))).rowcount
             for table in TABLES_BY_TEXT
         }
+        # Last, since every deletion was noted there.
+        connection.execute(statement.format(held_table=sql.Identifier("analysis", "text_change")))
         connection.execute(statements["forget_unsaid_exemplars"])
         connection.execute(statements["forget_unsaid_region_exemplars"])
     return deleted["embedding"]

@@ -54,6 +54,8 @@ def attack_marts(
     """
     slot = str(candidate["slot"])
     override_count = 0
+    if _was_cut_off(settings, candidate):
+        rebuild_marts(settings, candidate, task_run, "int_cells_remembered")
     for mendings_left in reversed(range(MENDINGS + 1)):
         attacked = _attacked(settings, slot)
         mending = _mending(attacked) if mendings_left else None
@@ -73,6 +75,19 @@ def attack_marts(
         override_count=override_count,
     )
     return candidate
+
+
+def _was_cut_off(settings: Settings, candidate: dict[str, str | int]) -> bool:
+    """Tell whether an earlier try of this task decided on cells: what follows from them may be built in part."""
+    with connect(settings, "attack_marts") as connection:
+        return (
+            connection.execute(
+                "select from audit.suppression_override where override_state = 'in_force' "
+                "and decided_at >= %s::timestamptz limit 1",
+                (candidate["started_at"],),
+            ).fetchone()
+            is not None
+        )
 
 
 def _attacked(settings: Settings, slot: str) -> _Attacked:

@@ -73,10 +73,17 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
 def rebuild_marts(
     settings: Settings, candidate: dict[str, str | int], task_run: TaskRun, first_model: str
 ) -> None:
-    """Build and test a model of the candidate again, and all that is made from it.
+    """Build and test a model of the candidate again, and all that is made from it, in every period.
 
     Raises GateError where a model cannot be built.
     """
+    with connect(settings, task_run.task_id) as connection:
+        # A rebuild that was cut off may have left other reports than the hashes say.
+        connection.execute(
+            sql.SQL("update {} set cells_hash = null").format(
+                sql.Identifier(str(candidate["slot"]), "int_periods_reported")
+            )
+        )
     _build(settings, candidate, task_run, "--select", f"{first_model}+")
 
 
@@ -124,7 +131,9 @@ def publish_marts(
     with connect(settings, "publish_marts") as connection:
         connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(PUBLISH_LOCK_TIMEOUT)))
         connection.execute("select pg_advisory_xact_lock(hashtext('publish_marts'))")
-        slot_state.settle(connection, slot, str(candidate["built_from"]), str(candidate["seen"]))
+        # Whatever changed in between may be in some rows and not in others: no base for the next build.
+        if slot_state.built_from(connection, *_built_from(settings, candidate)) == candidate["built_from"]:
+            slot_state.settle(connection, slot, str(candidate["built_from"]), str(candidate["seen"]))
         connection.execute("update audit.publication set is_current = false where is_current")
         connection.execute(
             """
@@ -155,6 +164,12 @@ def write_data_dictionary(settings: Settings) -> Path:
     page = settings.home / "data_dictionary.html"
     shutil.copyfile(_target_path(settings, slot) / "static_index.html", page)
     return page
+
+
+def _built_from(settings: Settings, candidate: dict[str, str | int]) -> tuple[Path, dict[str, object]]:
+    variables = json.loads(str(candidate["variables"]))
+    del variables["changed_since"]
+    return settings.project_dir / "dbt_project", variables
 
 
 def _published_slot(connection: psycopg.Connection) -> str | None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import psycopg
 
 DBT_SOURCES = (".sql", ".yml", ".csv")
+MOST_CHANGED = 0.2
+"""Where more of the responses changed than this share, to build all anew takes less."""
 
 # What changes rows although no response and no text changed; another server counts other transactions.
 _REGISTRY = """
@@ -45,14 +47,18 @@ def take_up(connection: psycopg.Connection, slot: str, wanted: str) -> tuple[str
     """
     row = connection.execute(
         """
-        delete from audit.marts_build where marts_slot = %s
+        delete from audit.marts_build where marts_slot = %(slot)s
         returning
-            built_from = %s
+            built_from = %(wanted)s
             and pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot())
+            and (
+                select count(*) from feedback.response_change
+                where changed_in >= pg_snapshot_xmin(seen) and not pg_visible_in_snapshot(changed_in, seen)
+            ) <= %(most)s * (select count(*) from feedback.response)
             and to_regclass(format('%%I.fct_responses', marts_slot)) is not null,
             seen::text
         """,
-        (slot, wanted),
+        {"slot": slot, "wanted": wanted, "most": MOST_CHANGED},
     ).fetchone()
     now = connection.execute("select pg_current_snapshot()::text").fetchone()
     assert now is not None
@@ -60,8 +66,17 @@ def take_up(connection: psycopg.Connection, slot: str, wanted: str) -> tuple[str
 
 
 def settle(connection: psycopg.Connection, slot: str, made_from: str, seen: str) -> None:
-    """Note what the published slot was built from and which transactions it shows."""
+    """Note what the published slot was built from and which transactions it shows.
+
+    Deleted responses of which every slot knows are forgotten here too.
+    """
     connection.execute(
-        "insert into audit.marts_build (marts_slot, built_from, seen) values (%s, %s, %s::pg_snapshot)",
+        "insert into audit.marts_build (marts_slot, built_from, seen) values (%s, %s, %s::pg_snapshot) "
+        "on conflict (marts_slot) do update set built_from = excluded.built_from, seen = excluded.seen",
         (slot, made_from, seen),
+    )
+    connection.execute(
+        "delete from feedback.response_change as gone "
+        "where changed_in < (select min(pg_snapshot_xmin(seen)) from audit.marts_build) "
+        "and not exists (select from feedback.response where response.response_id = gone.response_id)"
     )

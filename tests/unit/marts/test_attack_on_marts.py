@@ -18,7 +18,7 @@ RUN = TaskRun("build_marts", "run", "attack_marts")
 
 def attacked(marts: Marts) -> TaskCounts:
     counts = TaskCounts()
-    candidate = {"slot": marts.slot, "variables": json.dumps(MODEL_VERSIONS)}
+    candidate = {"slot": marts.slot, "variables": json.dumps(MODEL_VERSIONS), "started_at": "-infinity"}
     attack_marts(marts.settings, candidate, RUN, counts)
     return counts
 

@@ -70,7 +70,13 @@ def analyst(
     shutil.copyfile(built.target / "manifest.json", manifest)
     publish_marts(
         built.settings,
-        {"slot": built.slot, "feedback_ledger_id": 0, "built_from": "", "seen": "1:1:"},
+        {
+            "slot": built.slot,
+            "feedback_ledger_id": 0,
+            "variables": '{"changed_since": null}',
+            "built_from": "",
+            "seen": "1:1:",
+        },
         TaskRun("build_marts", "run", "publish_marts"),
         TaskCounts(),
     )

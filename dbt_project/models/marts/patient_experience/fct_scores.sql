@@ -7,6 +7,8 @@
     ],
 ) }}
 
+-- Whatever reads the scores as the earlier run left them is built first.
+-- depends_on: {{ ref('int_periods_changed') }}
 select
     response_id,
     score_slug,

@@ -127,6 +127,7 @@ select
         when gap_high < 0 and better_direction = 'higher' then 'worse'
         when gap_low > 0 and better_direction = 'lower' then 'worse'
         when gap_high < 0 and better_direction = 'lower' then 'better'
+        when better_direction = 'none' and (gap_low > 0 or gap_high < 0) then 'different'
         else 'no_clear_difference'
     end as gap_class,
     case

@@ -165,13 +165,16 @@ class _Result:
 
 
 def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings) -> _Result:
-    """Attack with the earlier edition, taking back that cells are unchanged where the two tables contradict.
+    """Attack with the earlier edition, taking closed cells as unchanged but for those that did change.
 
-    What then rests on a cell that did change is a guess, right by chance or wrong: it recovers nothing.
+    Of those the true numbers tell, as far as they are given: what rests on them is a guess, right by chance or wrong, and
+    recovers nothing. Of others the tables tell: where they contradict it is taken back that cells are unchanged.
     """
     changed = contradicted_cells(edition, earlier.edition, settings.families)
-    unchanged = earlier.closed_cells() - _with_totals(
-        changed, (*edition.equations, *earlier.edition.equations)
+    unchanged = (
+        earlier.closed_cells()
+        - _with_totals(changed, (*edition.equations, *earlier.edition.equations))
+        - earlier.changed_cells(settings.families, settings.truth)
     )
 
     def recover() -> _Result:
@@ -194,11 +197,7 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
         totals = {cell for cell in contradicted if ALL in (cell.organisation, cell.service)}
         unchanged -= totals or contradicted
         result = recover()
-    guessed = unchanged & earlier.changed_cells(settings.families, settings.truth)
-    if not guessed:
-        return result
-    unchanged -= guessed
-    return recover()
+    return result
 
 
 def _with_totals(cells: set[CellKey], equations: tuple[Equation, ...]) -> set[CellKey]:

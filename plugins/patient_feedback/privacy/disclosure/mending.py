@@ -109,17 +109,18 @@ class _Mender:
         while findings and len(withheld) < MOST_WITHHELD:
             if any(self._is_lost(place_of(one.cell), already_out) for one in findings):
                 break
+            decided = withheld.keys() | kept.keys()
             chosen = self._to_keep(findings, already_out)
             kept |= chosen
             for place in chosen:
-                self.rows[place] = self.earlier_rows[place]
+                self.rows[place] = self._as_before(place)
             if not chosen:
                 chosen = self._to_withhold(findings, already_out)
                 withheld |= chosen
                 for place in chosen:
-                    for one in (place, *self.parts_of[place]):
+                    for one in (place, *self.parts_of[place] - kept.keys()):
                         self.rows[one] = [_hidden(row) for row in self.rows[one]]
-            if not chosen:
+            if chosen.keys() <= decided:
                 break
             places = self._linked({*chosen, *(place_of(one.cell) for one in findings)})
             findings = harmful(self._attacked(places))
@@ -137,7 +138,7 @@ class _Mender:
         for finding in findings:
             place = place_of(finding.cell)
             beside = self.beside[place]
-            if finding.quantity == OTHERS and not self._is_hidden(place):
+            if finding.quantity == OTHERS and place not in already_out and not self._is_hidden(place):
                 chosen[place] = finding
             if chosen.keys() & {place, *beside}:
                 continue
@@ -154,6 +155,17 @@ class _Mender:
             if smallest is not None:
                 chosen[smallest] = finding
         return chosen
+
+    def _as_before(self, place: CellKey) -> list[PublishedRow]:
+        """Return the rows of the place as the earlier edition shows them; of a measure that is new nothing is known yet."""
+        shown = [
+            row
+            for row in self.earlier_rows[place]
+            if (row.cell.family, row.measure) in _measures(self.rows[place])
+        ]
+        old = _measures(shown)
+        new = [row for row in self.rows[place] if (row.cell.family, row.measure) not in old]
+        return [*shown, *(_hidden(row) for row in new)]
 
     def _is_hidden(self, place: CellKey) -> bool:
         return any(row.is_suppressed for row in self.rows[place])
@@ -180,7 +192,7 @@ class _Mender:
             if place not in changed
             and Quantity(place, RESPONSES) in self.numbers
             and not any(row.is_suppressed for row in self.earlier_rows[place])
-            and _measures(self.rows[place]) <= _measures(self.earlier_rows[place])
+            and _measures(self.rows[place]) & _measures(self.earlier_rows[place])
         }
 
     def _linked(self, places: set[CellKey]) -> set[CellKey]:

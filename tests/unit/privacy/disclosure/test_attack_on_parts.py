@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from tests.unit.privacy.disclosure.published_rows import published_rows
 
-from patient_feedback.privacy.disclosure.attack import attack
+from patient_feedback.privacy.disclosure.attack import EarlierEdition, attack
 from patient_feedback.privacy.disclosure.equations import equations_of
 from patient_feedback.privacy.disclosure.knowledge import Edition
 from patient_feedback.privacy.disclosure.mending import mend
@@ -24,7 +26,7 @@ FAMILIES = {
     "comments": Family("comments", 5, scores=("sentiment",), has_own_denominator=True),
     "side": Family("side", 5, scores=("side_sentiment",), has_own_denominator=True, part_of="comments"),
 }
-MONTH = Period("month")
+MONTH = Period("month", datetime.date(2026, 1, 1), datetime.date(2026, 1, 31))
 
 
 def cell(family, service=ALL):
@@ -128,3 +130,22 @@ def test_comments_that_a_shown_side_bounds_are_mended():
     services = {"clinic": (1, 1, 0, 0), "transport": (5, 5, 5, 5), "ward": (40, 44, 20, 22)}
     withheld, left = mended(services, [cell("comments", "clinic"), cell("comments", "transport")])
     assert (bool(withheld), left) == (True, set())
+
+
+def test_side_that_was_published_stays_and_the_writers_that_changed_are_withheld():
+    """One writer less leaves four beside the side, of which all have read yesterday how many there are."""
+    services = {"clinic": (15, 15, 10, 10), "transport": (30, 30, 12, 12), "ward": (40, 44, 20, 22)}
+    before, numbers = numbers_of(services), numbers_of(services | {"clinic": (14, 14, 10, 10)})
+    earlier = EarlierEdition(edition_of(before, set()), datetime.date(2026, 3, 1), before)
+    hidden = {cell("side", "clinic"), cell("side", "transport")}
+    edition = edition_of(numbers, hidden)
+    result = mend(
+        edition,
+        FAMILIES,
+        numbers,
+        attack(edition, FAMILIES, earlier=earlier, true_numbers=numbers),
+        earlier=earlier,
+    )
+    assert hidden <= result.kept.keys()
+    assert cell("comments", "clinic") in result.withheld
+    assert result.remaining == ()

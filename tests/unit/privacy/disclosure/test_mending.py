@@ -85,6 +85,23 @@ def test_what_changed_is_withheld_and_what_is_out_already_is_kept(table):
     assert ({*result.kept}, {*result.withheld}, result.remaining) == (south, {table.cell()}, ())
 
 
+def test_service_that_lost_people_is_found_beside_those_that_are_known_from_before(table):
+    """Six less two: clinic is what is left of the new total after what everybody read yesterday."""
+    table.service("north", "clinic", 6, 3, 2)
+    table.service("north", "transport", 15, 7, 4)
+    table.service("north", "ward", 60, 30, 10)
+    table.service("south", "ward", 40, 20, 10)
+    before = edition_before(table)
+    table.service("north", "clinic", -2, -1, -1)
+    hidden = {table.cell("north", "clinic"), table.cell("north", "transport")}
+    found = table.attacked(hidden, earlier=before)
+    assert {one.cell for one in found.findings} >= hidden
+    result = mended(table, hidden, before)
+    assert {*result.kept} == {table.cell("north", "transport")}
+    assert table.cell("north") in result.withheld
+    assert result.remaining == ()
+
+
 def test_number_that_no_cell_of_this_edition_gives_away_is_not_mended(new_table):
     table = new_table(
         Family("score", 5, ("parking", "other"), complete=(("parking", "other"),), open_absences=("parking",))
