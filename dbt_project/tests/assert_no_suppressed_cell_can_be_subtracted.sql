@@ -28,8 +28,20 @@ with cells as (
         on
             measures.measure_slug = definitions.measure_slug
             and measures.measure_version = definitions.measure_version
-    left join {{ ref('composites') }} as composites on definitions.score_slug = composites.composite_slug
-    where composites.composite_slug is null
+    -- Not a join to what is null: the planner would expect one row, and join cells to cells by loops.
+    where
+        definitions.score_slug not in (
+            select composites.composite_slug from {{ ref('composites') }} as composites
+        )
+        {%- if is_going_on() %}
+        and (measures.period_kind, coalesce(measures.period_first_on, '-infinity'::date)) in (
+            select
+                reported.period_kind,
+                reported.period_first_on
+            from {{ ref('int_periods_reported') }} as reported
+            where reported.is_changed
+        )
+        {%- endif %}
 ),
 
 families as (

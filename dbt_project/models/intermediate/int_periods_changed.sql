@@ -6,7 +6,7 @@ with days as (
     from {{ ref('int_responses_kept') }} as responses
     inner join {{ ref('int_responses_changed') }} as changed on responses.response_id = changed.response_id
     {% if is_going_on() -%}
-    -- A date that was corrected while the earlier run went on may be an old one in one table, a new one in another.
+    -- A date that was corrected while the earlier run went on may be old in one table and new in another.
     {% for table in ['fct_responses', 'fct_scores', 'int_comments_scored'] -%}
     union distinct
     select earlier.submitted_on
