@@ -78,7 +78,8 @@ class Knowledge:
     """The system, where each quantity stands in it, and which quantities are under attack.
 
     targets: quantities of suppressed cells that their own rows do not state. told_by_total: those among them that
-    a shown total of 0 tells of all its parts alike. negligible_width, width: see `presolve`, `pinned_unknowns`.
+    a shown total of 0 tells of all its parts alike, or told in the earlier edition. negligible_width, width: see
+    `presolve`, `pinned_unknowns`.
     is_of_whole (unknowns,): numbers of a family that others are parts of.
     """
 
@@ -219,12 +220,14 @@ class _Builder:
     def build(self, edition: Edition, earlier: Edition | None, unchanged: frozenset[CellKey]) -> Knowledge:
         facts = facts_of(edition.rows, self.families)
         self._add_edition(facts, edition.equations, self.unknown_of, {}, frozenset())
+        told = _told_by_total(facts, edition.equations, self.families)
         if earlier is not None:
             earlier_facts = facts_of(earlier.rows, self.families)
             self._add_edition(
                 earlier_facts, earlier.equations, self.earlier_unknown_of, self.unknown_of, unchanged
             )
-        told = _told_by_total(facts, edition.equations, self.families)
+            told_before = _told_by_total(earlier_facts, earlier.equations, self.families)
+            told |= {quantity for quantity in told_before if quantity.cell in unchanged}
         targets = {
             Quantity(cell, name): self.unknown_of[Quantity(cell, name)]
             for cell, known in facts.items()

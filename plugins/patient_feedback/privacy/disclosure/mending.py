@@ -48,13 +48,17 @@ def mend(
     reaches the minimum, and is never chosen to hide another. A part that leaves too few others goes itself. Beside any
     other finding the smallest shown cell goes that stands in a sum with it, or is its whole or a part of it; cells of 0
     last, ties by key. That is tried with totals last and with totals first: what withholds fewer cells is taken. Only
-    cells linked to a finding that is left are attacked again. Every round decides on at least one cell, so it ends. What
-    remains no decision of this edition mends.
+    cells linked to a finding that is left are attacked again. Every round decides on at least one cell, so it ends.
+    Where neither helps, all linked cells stay as the earlier edition has them: what changed is hidden, what did not is shown
+    or hidden as before, so that nobody learns more than from it. What remains then no decision of this edition mends.
     """
-    tried = [
-        _Mender(edition, families, numbers, earlier, with_totals_first).run(harmful(found))
-        for with_totals_first in (False, True)
-    ]
+
+    def mender(with_totals_first: bool) -> _Mender:
+        return _Mender(edition, families, numbers, earlier, with_totals_first)
+
+    tried = [mender(with_totals_first).run(harmful(found)) for with_totals_first in (False, True)]
+    if all(one.remaining for one in tried):
+        tried.append(mender(with_totals_first=True).as_before(harmful(found)))
     return min(tried, key=lambda one: (len(one.remaining) > 0, len(one.withheld)))
 
 
@@ -125,6 +129,25 @@ class _Mender:
             places = self._linked({*chosen, *(place_of(one.cell) for one in findings)})
             findings = harmful(self._attacked(places))
         return Mending(withheld, kept, findings)
+
+    def as_before(self, findings: tuple[Finding, ...]) -> Mending:
+        """Hide whatever changed among the cells that the findings are linked to, and show what is out already."""
+        already_out = self._already_out()
+        finding_of = {place_of(one.cell): one for one in reversed(findings)}
+        places = self._linked(set(finding_of))
+        kept = {one for one in places & already_out if self._is_hidden(one)}
+        withheld = {one for one in places - already_out if self._is_shown(one)}
+        if len(withheld) > MOST_WITHHELD or any(self._is_lost(one, already_out) for one in finding_of):
+            return Mending({}, {}, findings)
+        for place in kept:
+            self.rows[place] = self._as_before(place)
+        for place in withheld:
+            self.rows[place] = [_hidden(row) for row in self.rows[place]]
+
+        def reasons(chosen: set[CellKey]) -> dict[CellKey, Finding]:
+            return {place: finding_of.get(place, findings[0]) for place in sorted(chosen, key=sort_key)}
+
+        return Mending(reasons(withheld), reasons(kept), harmful(self._attacked(places)))
 
     def _to_keep(self, findings: Iterable[Finding], already_out: set[CellKey]) -> dict[CellKey, Finding]:
         return {
