@@ -53,7 +53,11 @@ def take_up(connection: psycopg.Connection, slot: str, wanted: str) -> tuple[str
             and pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot())
             and (
                 select count(*) from feedback.response_change
-                where changed_in >= pg_snapshot_xmin(seen) and not pg_visible_in_snapshot(changed_in, seen)
+                where
+                    changed_in >= pg_snapshot_xmin(seen)
+                    and not pg_visible_in_snapshot(changed_in, seen)
+                    -- Restored rows bear the numbers of another server's transactions.
+                    and changed_in < pg_snapshot_xmax(pg_current_snapshot())
             ) <= %(most)s * (select count(*) from feedback.response)
             and to_regclass(format('%%I.fct_responses', marts_slot)) is not null,
             seen::text

@@ -67,6 +67,30 @@ def test_slot_that_saw_more_than_this_server_knows_is_built_from_nothing(
     assert slot_state.take_up(connection, SLOT, "models")[0] is None
 
 
+RESPONSES = """
+    insert into landing.delivery (
+        delivery_id, source_slug, file_name, file_sha256, file_size_bytes, file_modified_at, landing_url,
+        declaration_sha256, delivery_state
+    ) values ('d', 's', 'f', 'f', 1, now(), 'memory://', 'd', 'accepted');
+    insert into feedback.response (
+        response_id, source_slug, source_record_ref, record_version, submitted_on_basis, received_at, delivery_id
+    ) select 'r' || number, 's', 'r', 1, 'declared', now(), 'd' from generate_series(1, 10) as numbers (number)
+"""
+
+
+def test_slot_of_which_most_responses_changed_is_built_from_nothing_but_restored_stamps_are_no_changes(
+    connection: psycopg.Connection,
+) -> None:
+    _, seen = slot_state.take_up(connection, SLOT, "models")
+    connection.execute(RESPONSES)
+    connection.commit()
+    slot_state.settle(connection, SLOT, "models", seen)
+    assert slot_state.take_up(connection, SLOT, "models")[0] is None
+    connection.execute("update feedback.response_change set changed_in = '4000000000'")
+    slot_state.settle(connection, SLOT, "models", seen)
+    assert slot_state.take_up(connection, SLOT, "models")[0] == seen
+
+
 @pytest.mark.parametrize("path", ["models/marts/patient_experience/rpt_measures.sql", "seeds/measures.csv"])
 def test_changed_model_and_changed_seed_are_another_base(
     connection: psycopg.Connection, dbt_project: Path, path: str
