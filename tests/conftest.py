@@ -36,9 +36,8 @@ def project_dir() -> Path:
     return PROJECT_DIR
 
 
-@pytest.fixture
-def free_port() -> int:
-    return _free_port()
+free_port = pytest.fixture(_free_port, name="free_port")
+module_port = pytest.fixture(_free_port, scope="module", name="module_port")
 
 
 def _home() -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +18,8 @@ PASSWORDS = {role: f"first-'\"-{role}" for role in ROLES}
 
 
 @pytest.fixture(scope="module")
-def own_server(module_home: Path) -> Iterator[EmbeddedPostgres]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    server = EmbeddedPostgres(module_home, port, environ={})
+def own_server(module_home: Path, module_port: int) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(module_home, module_port, environ={})
     server.start()
     yield server
     server.stop()

@@ -85,6 +85,7 @@ class _Mender:
         self.edition, self.families, self.numbers, self.earlier = edition, families, numbers, earlier
         self.rows = _by_place(edition.rows)
         self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
+        self.already_out = self._already_out()
         self.beside: dict[CellKey, set[CellKey]] = defaultdict(set)
         self.totals_of: dict[CellKey, set[CellKey]] = defaultdict(set)
         self.parts_of: dict[CellKey, set[CellKey]] = defaultdict(set)
@@ -109,17 +110,16 @@ class _Mender:
     def run(self, findings: tuple[Finding, ...]) -> Mending:
         withheld: dict[CellKey, Finding] = {}
         kept: dict[CellKey, Finding] = {}
-        already_out = self._already_out()
         while findings and len(withheld) < MOST_WITHHELD:
-            if any(self._is_lost(place_of(one.cell), already_out) for one in findings):
+            if any(self._is_lost(place_of(one.cell)) for one in findings):
                 break
             decided = withheld.keys() | kept.keys()
-            chosen = self._to_keep(findings, already_out)
+            chosen = self._to_keep(findings)
             kept |= chosen
             for place in chosen:
                 self.rows[place] = self._as_before(place)
             if not chosen:
-                chosen = self._to_withhold(findings, already_out)
+                chosen = self._to_withhold(findings)
                 withheld |= chosen
                 for place in chosen:
                     for one in (place, *self.parts_of[place] - kept.keys()):
@@ -132,12 +132,11 @@ class _Mender:
 
     def as_before(self, findings: tuple[Finding, ...]) -> Mending:
         """Hide whatever changed among the cells that the findings are linked to, and show what is out already."""
-        already_out = self._already_out()
         finding_of = {place_of(one.cell): one for one in reversed(findings)}
         places = self._linked(set(finding_of))
-        kept = {one for one in places & already_out if self._is_hidden(one)}
-        withheld = {one for one in places - already_out if self._is_shown(one)}
-        if len(withheld) > MOST_WITHHELD or any(self._is_lost(one, already_out) for one in finding_of):
+        kept = {one for one in places & self.already_out if self._is_hidden(one)}
+        withheld = {one for one in places - self.already_out if self._is_shown(one)}
+        if len(withheld) > MOST_WITHHELD or any(self._is_lost(one) for one in finding_of):
             return Mending({}, {}, findings)
         for place in kept:
             self.rows[place] = self._as_before(place)
@@ -149,24 +148,24 @@ class _Mender:
 
         return Mending(reasons(withheld), reasons(kept), harmful(self._attacked(places)))
 
-    def _to_keep(self, findings: Iterable[Finding], already_out: set[CellKey]) -> dict[CellKey, Finding]:
+    def _to_keep(self, findings: Iterable[Finding]) -> dict[CellKey, Finding]:
         return {
             place: one
             for one in reversed([*findings])
-            if (place := place_of(one.cell)) in already_out and self._is_hidden(place)
+            if (place := place_of(one.cell)) in self.already_out and self._is_hidden(place)
         }
 
-    def _to_withhold(self, findings: Iterable[Finding], already_out: set[CellKey]) -> dict[CellKey, Finding]:
+    def _to_withhold(self, findings: Iterable[Finding]) -> dict[CellKey, Finding]:
         chosen: dict[CellKey, Finding] = {}
         for finding in findings:
             place = place_of(finding.cell)
             beside = self.beside[place]
-            if finding.quantity == OTHERS and place not in already_out and not self._is_hidden(place):
+            if finding.quantity == OTHERS and place not in self.already_out and not self._is_hidden(place):
                 chosen[place] = finding
             if chosen.keys() & {place, *beside}:
                 continue
             smallest = min(
-                (one for one in beside - already_out if self._is_shown(one)),
+                (one for one in beside - self.already_out if self._is_shown(one)),
                 key=lambda one: (
                     (one in self.totals_of[place]) != self.with_totals_first,
                     self._responses(one) == 0,
@@ -199,10 +198,10 @@ class _Mender:
     def _responses(self, place: CellKey) -> float:
         return self.numbers.get(Quantity(place, RESPONSES), 0)
 
-    def _is_lost(self, place: CellKey, already_out: set[CellKey]) -> bool:
+    def _is_lost(self, place: CellKey) -> bool:
         """Tell whether everybody has seen the number, and it is too small to be shown again."""
         minimum = max(self.families[row.cell.family].minimum for row in self.rows[place])
-        return place in already_out and 0 < self._responses(place) < minimum
+        return place in self.already_out and 0 < self._responses(place) < minimum
 
     def _already_out(self) -> set[CellKey]:
         """Return the cells that the earlier edition shows as they are now, their periods having ended."""

@@ -95,3 +95,15 @@ def table() -> Table:
 @pytest.fixture
 def new_table() -> type[Table]:
     return Table
+
+
+@pytest.fixture
+def absent_theme() -> tuple[Table, set[CellKey]]:
+    """A table whose two hidden places did not raise the theme parking, and those places."""
+    table = Table(
+        Family("score", 5, ("parking", "other"), complete=(("parking", "other"),), open_absences=("parking",))
+    )
+    table.service("north", "clinic", 3, 0, 3)
+    table.service("north", "transport", 9, 0, 9)
+    table.service("north", "ward", 20, 10, 10)
+    return table, {table.cell("north", "clinic"), table.cell("north", "transport")}

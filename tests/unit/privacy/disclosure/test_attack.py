@@ -301,14 +301,8 @@ def test_finding_keeps_its_number_out_of_its_representation(table):
     assert "low" not in repr(finding) and "3.0" not in repr(finding)
 
 
-def test_theme_that_no_hidden_place_raised_is_an_absence(new_table):
-    table = new_table(
-        Family("score", 5, ("parking", "other"), complete=(("parking", "other"),), open_absences=("parking",))
-    )
-    table.service("north", "clinic", 3, 0, 3)
-    table.service("north", "transport", 9, 0, 9)
-    table.service("north", "ward", 20, 10, 10)
-    hidden = {table.cell("north", "clinic"), table.cell("north", "transport")}
+def test_theme_that_no_hidden_place_raised_is_an_absence(absent_theme):
+    table, hidden = absent_theme
     assert {(one.quantity, one.recovery) for one in table.attacked(hidden).findings} == {
         ("parking", "absence")
     }

@@ -102,14 +102,8 @@ def test_service_that_lost_people_is_found_beside_those_that_are_known_from_befo
     assert result.remaining == ()
 
 
-def test_number_that_no_cell_of_this_edition_gives_away_is_not_mended(new_table):
-    table = new_table(
-        Family("score", 5, ("parking", "other"), complete=(("parking", "other"),), open_absences=("parking",))
-    )
-    table.service("north", "clinic", 3, 0, 3)
-    table.service("north", "transport", 9, 0, 9)
-    table.service("north", "ward", 20, 10, 10)
-    hidden = {table.cell("north", "clinic"), table.cell("north", "transport")}
+def test_number_that_no_cell_of_this_edition_gives_away_is_not_mended(absent_theme):
+    table, hidden = absent_theme
     assert {(one.quantity, one.recovery) for one in table.attacked(hidden).findings} == {
         ("parking", "absence")
     }
