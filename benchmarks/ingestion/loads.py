@@ -41,10 +41,14 @@ def decide(settings: Settings, source: Source, delivery_ids: Sequence[str], reda
 
 
 def copy_bare(settings: Settings, path: Path) -> None:
-    """COPY the same bytes into a table of texts, nothing read, nothing checked."""
+    """COPY the same bytes into a table of texts, nothing read, nothing checked.
+
+    The table is there before, as landing.record is: of one made in the same transaction PostgreSQL writes no log.
+    """
     with opened(path) as stream, connect(settings, "bench") as connection:
         columns = next(csv.reader([stream.readline().decode()]))
         connection.execute(_table("bare", columns))
+        connection.commit()
         with connection.cursor().copy("copy bare from stdin with (format csv)") as copy:
             while chunk := stream.read(CHUNK_BYTES):
                 copy.write(chunk)

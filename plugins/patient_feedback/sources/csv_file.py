@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from patient_feedback.errors import UnreadableFileError
@@ -17,86 +17,64 @@ from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH, DecodedTex
 DELIMITERS = (",", ";", "\t", "|")
 
 
-class _Lines:
-    """Lines of the file that can be given back, so that reading resumes behind a broken one."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._returned: deque[str] = deque()
-        self._taken: list[str] = []
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else next(self._lines)
-        self._taken.append(line)
-        return line
-
-    def begin_record(self) -> None:
-        self._taken = []
-
-    def return_all(self) -> None:
-        self._returned.extendleft(reversed(self._taken))
-        self._taken = []
-
-    def return_all_but_first(self) -> str:
-        first, *rest = self._taken
-        self._taken = rest
-        self.return_all()
-        return first
-
-
-def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
+def read_records(
+    stream: BinaryIO, source: Source, name_of: Callable[[str], str | None] | None = None
+) -> DeliveredFile:
     """Return the records of a CSV file, read as a stream in constant memory.
 
-    Rows without any value are no records. Raises UnreadableFileError where there is no line of column names.
+    `name_of` gives a column another name, or None where it is not kept. Rows without any value are no records.
+    Raises UnreadableFileError where there is no line of column names.
     """
     csv.field_size_limit(MAXIMUM_LINE_LENGTH)
     text = DecodedText(stream, source.format.encodings, newline="")
-    lines = _Lines(text.lines())
-    for _ in range(source.format.header_row - 1):
-        next(lines, None)
-    lines.begin_record()
+    blocks = text.blocks()
+    lines: list[str] = []
+    while len(lines) < source.format.header_row and (block := next(blocks, None)):
+        lines += block
+    del lines[: source.format.header_row - 1]
     delimiter = source.format.delimiter or _likeliest_delimiter(lines, source)
-    header = Header.of([text.mend(cell, set()) for cell in _header_cells(lines, delimiter)], source)
+    cells, line_count = _header(lines, delimiter)
+    header = Header.of([text.mend(cell, set()) for cell in cells], source)
+    if name_of:
+        header = header.renamed(name_of)
+    rows = _rows(chain([lines[line_count:]], blocks), delimiter)
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
-    file.records = _records(file, lines, text, header, delimiter)
+    file.records = _records(file, rows, text, header)
     return file
 
 
-def _header_cells(lines: _Lines, delimiter: str) -> list[str]:
+def _header(lines: list[str], delimiter: str) -> tuple[list[str], int]:
+    """Return the cells with the names of the columns, and how many lines they take."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        cells = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
+        cells = next(reader, [])
     except csv.Error as error:
         raise UnreadableFileError(f"The line of column names cannot be read: {error}.") from None
     while cells and not cells[-1].strip():
         cells.pop()
     if not cells:
         raise UnreadableFileError("The file has no line of column names where the declaration expects it.")
-    return cells
+    return cells, reader.line_num
 
 
-def _likeliest_delimiter(lines: _Lines, source: Source) -> str:
+def _likeliest_delimiter(lines: list[str], source: Source) -> str:
     declared = declared_spellings(source)
 
     def fit(delimiter: str) -> tuple[int, int]:
         try:
-            cells = _header_cells(lines, delimiter)
+            cells, _ = _header(lines, delimiter)
         except UnreadableFileError:
             cells = []
-        lines.return_all()
         return sum(loose_key(cell) in declared for cell in cells), len(cells)
 
     return max(DELIMITERS, key=fit)
 
 
 def _records(
-    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str
+    file: DeliveredFile, rows: Iterator[list[str] | str], text: DecodedText, header: Header
 ) -> Iterator[DeliveredRecord]:
     number = 0
-    for cells in _rows(lines, delimiter):
-        defects: set[str] = set()
+    for cells in rows:
         if isinstance(cells, str):
             payload, found = {LINE_KEY: cells}, [Defect.UNREADABLE_LINE]
         elif not any(map(str.strip, cells)):
@@ -106,27 +84,41 @@ def _records(
         number += 1
         # Nearly every row is plain: one look at all of it spares one at each cell.
         if not text.is_plain("".join(cells)):
+            defects: set[str] = set()
             payload = {name: text.mend(value, defects) for name, value in payload.items()}
-        file.encoding, file.is_declared_encoding = text.encoding, text.is_declared_encoding
-        yield DeliveredRecord(number, payload, (*found, *sorted(defects)))
+            found += sorted(defects)
+        yield DeliveredRecord(number, payload, tuple(found))
     file.encoding, file.is_declared_encoding = text.encoding, text.is_declared_encoding
 
 
-def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str] | str]:
+def _rows(blocks: Iterator[list[str]], delimiter: str) -> Iterator[list[str] | str]:
     """Yield each row's cells, or the line itself where its quotes do not pair.
 
     A quote that is never closed would swallow all that follows: the line that opens it is given up, and
     reading resumes with the next one.
     """
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        lines.begin_record()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield lines.return_all_but_first().rstrip("\r\n")
+    lines: list[str] = []
+    wanted_count = 0
+    for block in chain(blocks, [None]):
+        lines += block or ()
+        if block is not None and len(lines) < wanted_count:
+            continue
+        while lines:
+            rows: list[list[str] | str] = []
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        else:
-            yield cells
+            read_count = 0
+            try:
+                for cells in reader:
+                    rows.append(cells)
+                    read_count = reader.line_num
+            except csv.Error:
+                if block is not None and reader.line_num == len(lines):
+                    # The quote may close in a later block. Twice as much each time: the row is read from its beginning.
+                    yield from rows
+                    lines = lines[read_count:]
+                    wanted_count = 2 * len(lines)
+                    break
+                rows.append(lines[read_count].rstrip("\r\n"))
+                read_count += 1
+            yield from rows
+            lines = lines[read_count:]

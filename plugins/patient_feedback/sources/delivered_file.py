@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
+
+import msgspec
 
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
@@ -29,8 +31,7 @@ class Defect:
     DAMAGED_IDENTIFIER = "damaged_identifier"
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveredRecord:
+class DeliveredRecord(msgspec.Struct, frozen=True):
     """One record; `record_number` counts from 1 in the file's order, `payload` can be stored as jsonb."""
 
     record_number: int
@@ -74,8 +75,15 @@ class Header:
             names.append(None if source.ignores(name) else name)
         return cls(tuple(names), tuple(name for name in names if name is not None))
 
+    def renamed(self, name_of: Callable[[str], str | None]) -> Header:
+        """Return the header with each column under the name that `name_of` gives it, None for one that is not kept."""
+        names = tuple(None if name is None else name_of(name) for name in self.names)
+        return Header(names, tuple(name for name in names if name is not None))
+
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
+        if len(cells) == len(self.names) == len(self.kept_names):
+            return dict(zip(self.kept_names, cells, strict=True)), []
         width, defects = len(self.names), []
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}

@@ -10,7 +10,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -64,13 +64,12 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     """
     with _explained():
         # The first bytes of a small file are all of it: damage shows here too.
-        file = csv_file.read_records(_table(stream, source), source)
-    names = {name: _column(name) for name in file.column_names}
-    delivered = [name for name in names.values() if name]
+        file = csv_file.read_records(_table(stream, source), source, _column)
+    delivered = file.column_names
     has_one_column = not {"linear_mean", "star_rating"} & set(delivered)
     values = ["value"] if "answer_percent" in delivered else []
     file.column_names = (*(name for name in delivered if name not in _VALUES), *values, "unit", "figure_ref")
-    file.records = _until_damage(_record(record, names, has_one_column) for record in file.records)
+    file.records = _until_damage(_record(record, has_one_column) for record in file.records)
     return file
 
 
@@ -111,13 +110,10 @@ def _column(delivered: str) -> str | None:
     return None if key in _NOT_KEPT else _COLUMN_OF.get(key, delivered)
 
 
-def _record(
-    record: DeliveredRecord, names: Mapping[str, str | None], has_one_column: bool
-) -> DeliveredRecord:
+def _record(record: DeliveredRecord, has_one_column: bool) -> DeliveredRecord:
     if Defect.UNREADABLE_LINE in record.defects:
         return record
-    # What stands beside the columns (surplus values) keeps its name.
-    delivered = {name: value for key, value in record.payload.items() if (name := names.get(key, key))}
+    delivered = record.payload
     ccn, defects = facility_number(delivered.get("facility_id"))
     measure = (delivered.get("measure_id") or "").strip()
     column, unit = _column_and_unit(measure)

@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import IO, Any, BinaryIO, cast
 
 from patient_feedback.errors import UnreadableFileError
@@ -13,6 +14,9 @@ from patient_feedback.sources.delivered_file import Defect
 
 MAXIMUM_LINE_LENGTH = 32 * 2**20
 """Characters; far above any comment, so that a file that is no text stops here and not in memory."""
+
+BLOCK_LENGTH = 2**16
+"""Characters that are read at a time."""
 
 _NUL, _REPLACEMENT = "\x00", "\N{REPLACEMENT CHARACTER}"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,7 +36,7 @@ class _TextLeavingItsStreamOpen(io.TextIOWrapper):
 
 
 class DecodedText:
-    """The text of a stream, read line by line in constant memory.
+    """The text of a stream, read in constant memory.
 
     A byte that the first declared encoding does not know is carried as a lone surrogate until `mend` reads
     its field with the other declared encodings. So one field from another system does not garble the rest.
@@ -52,6 +56,7 @@ class DecodedText:
         self._others = [name for name in encodings if name != self._name]
         self._needed: list[str] = []
         self._has_native = False
+        self._newline, self._line_ends = newline, (newline,) if newline else ("\n", "\r")
         # The utf-16 and utf-32 decoders cannot carry a byte.
         errors = "replace" if codec in ("utf-16", "utf-32") else "surrogateescape"
         self._text = _TextLeavingItsStreamOpen(
@@ -70,12 +75,24 @@ class DecodedText:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends; raise UnreadableFileError at one that no text file has."""
-        while line := self._text.readline(MAXIMUM_LINE_LENGTH + 1):
-            if len(line) > MAXIMUM_LINE_LENGTH:
+        return chain.from_iterable(self.blocks())
+
+    def blocks(self) -> Iterator[list[str]]:
+        """Yield the same lines many at a time, for readers that would wait for each."""
+        begun = ""
+        while read := self._text.read(BLOCK_LENGTH):
+            while read.endswith("\r") and (more := self._text.read(1)):  # perhaps half a line end
+                read += more
+            lines = io.StringIO(begun + read, newline=self._newline).readlines()
+            begun = "" if lines[-1].endswith(self._line_ends) else lines.pop()
+            if len(begun) > MAXIMUM_LINE_LENGTH:
                 raise UnreadableFileError(
                     f"The file has a line of over {MAXIMUM_LINE_LENGTH:,} characters: it is no table of text."
                 )
-            yield line
+            if lines:
+                yield lines
+        if begun:
+            yield [begun]
 
     def is_plain(self, text: str) -> bool:
         """Tell whether `mend` would leave the text as it is."""

@@ -9,11 +9,13 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources import stored_text
 from patient_feedback.sources.columns import missing_columns, unknown_columns
+from patient_feedback.sources.delivered_file import DeliveredRecord
 from patient_feedback.sources.reading import read_records
 
 HEADER = b"id,comment\n"
@@ -201,3 +203,19 @@ def test_memory_does_not_grow_with_the_number_of_rows(declare: Any) -> None:
         return highest
 
     assert peak(20_000) < 2 * peak(2_000)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(
+    rest=st.text(st.sampled_from('a,"\n\r;é'), max_size=60),
+    length=st.integers(1, 9),
+)
+def test_how_much_is_read_at_a_time_changes_nothing(declare: Any, rest: str, length: int) -> None:
+    content = HEADER + rest.encode()
+
+    def read_by(block_length: int) -> list[DeliveredRecord]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stored_text, "BLOCK_LENGTH", block_length)
+            return list(read_records(io.BytesIO(content), declare()).records)
+
+    assert read_by(length) == read_by(2**16)
