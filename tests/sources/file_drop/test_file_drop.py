@@ -139,6 +139,25 @@ def test_file_that_is_moved_away_before_it_is_read_stops_no_other(
     channel.assert_shows("story", {"a": "Kind staff", "b": "Long wait"})
 
 
+def test_file_that_is_replaced_before_it_is_read_is_left_for_the_next_run(
+    channel: Channel, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop.deliver("1", ("a", "Kind staff"))
+    found = landing_files.list_files
+
+    def replace(*asked: Any, **more: Any) -> list[FoundFile]:
+        files = found(*asked, **more)
+        drop.deliver("1", ("a", "Rude staff"))
+        return files
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing_files, "list_files", replace)
+        assert channel.run() == 0
+    assert deliveries(channel) == []
+    assert channel.run() == 1
+    channel.assert_shows("story", {"a": "Rude staff"})
+
+
 def test_file_that_is_gone_stays_in_the_warehouse(channel: Channel, drop: Drop) -> None:
     drop.deliver("1", ("a", "Kind staff"))
     channel.run()
