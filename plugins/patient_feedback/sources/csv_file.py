@@ -97,28 +97,45 @@ def _rows(blocks: Iterator[list[str]], delimiter: str) -> Iterator[list[str] | s
     A quote that is never closed would swallow all that follows: the line that opens it is given up, and
     reading resumes with the next one.
     """
-    lines: list[str] = []
-    wanted_count = 0
-    for block in chain(blocks, [None]):
-        lines += block or ()
-        if block is not None and len(lines) < wanted_count:
-            continue
-        while lines:
-            rows: list[list[str] | str] = []
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            read_count = 0
-            try:
-                for cells in reader:
-                    rows.append(cells)
-                    read_count = reader.line_num
-            except csv.Error:
-                if block is not None and reader.line_num == len(lines):
-                    # The quote may close in a later block. Twice as much each time: the row is read from its beginning.
-                    yield from rows
-                    lines = lines[read_count:]
-                    wanted_count = 2 * len(lines)
-                    break
-                rows.append(lines[read_count].rstrip("\r\n"))
-                read_count += 1
-            yield from rows
-            lines = lines[read_count:]
+    lines = _Lines(blocks)
+    while True:
+        reader = csv.reader(lines.from_row(), delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                lines.read_count = reader.line_num
+                yield cells
+        except csv.Error:
+            yield lines.give_up().rstrip("\r\n")
+        else:
+            return
+
+
+class _Lines:
+    """The lines of a file, kept from the row on that is being read, so that reading resumes within it."""
+
+    def __init__(self, blocks: Iterator[list[str]]) -> None:
+        self._blocks = blocks
+        self._kept: list[str] = []
+        self._passed_count = 0
+        self.read_count = 0
+        """Lines since `from_row` that are rows now."""
+
+    def from_row(self) -> Iterator[str]:
+        """Yield the lines from the row on that is not read yet."""
+        return chain.from_iterable(self._from_row())
+
+    def _from_row(self) -> Iterator[list[str]]:
+        yield self._kept.copy()
+        for block in self._blocks:
+            del self._kept[: self.read_count - self._passed_count]
+            self._passed_count = self.read_count
+            self._kept += block
+            yield block
+
+    def give_up(self) -> str:
+        """Return the first line of the row that cannot be read; the next one begins with the line after it."""
+        position = self.read_count - self._passed_count
+        line = self._kept[position]
+        del self._kept[: position + 1]
+        self.read_count = self._passed_count = 0
+        return line
