@@ -570,9 +570,10 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
 EFFECT = (
     "insert into rpt_action_effects (action_slug, organisation_slug, service_slug, measure_slug, taken_on, "
     "before_month_count, before_left_out_count, after_month_count, after_left_out_count, is_sparse, caveats, "
-    "measure_version, before_first_on, after_last_on, before_denominator_count, difference, effect_class, effect_basis) "
+    "measure_version, before_first_on, after_last_on, before_denominator_count, is_example, difference, effect_class, "
+    "effect_basis) "
     "values ('{}', 'all', 'all', 'fft_positive_share', '2024-06-01', 1, 11, 1, 11, false, 'none', '2020', "
-    "'2023-06-01', '2025-06-30', 1, 0, {});"
+    "'2023-06-01', '2025-06-30', 1, false, 0, {});"
 )
 HARMS = {
     "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
