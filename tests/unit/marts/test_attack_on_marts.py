@@ -83,6 +83,12 @@ def test_number_that_one_measure_shows_and_another_hides_is_recorded_without_its
         "and table_name = 'recovered_cell' and data_type in ('bigint', 'integer', 'numeric', 'double precision')"
     )
     assert columns == [("recovered_cell_id",)]
+    [shown] = marts.rows(
+        "select distinct cells.run_id, reports, score_slug, score_version, recovery, is_harmful, is_withstood, "
+        "recovered_count > 0 from fct_recovered_cells as cells inner join fct_disclosure_attacks using (attack_id) "
+        "where quantity = 'responses'"
+    )
+    assert shown == ("run", "rpt_measures", "fft", "2020", "exact", True, False, True)
 
 
 PUBLISH_BEFORE = f"""

@@ -570,9 +570,14 @@ def test_audit_trail_shows_what_happens_after_the_build(harmed: Callable[[str], 
 EFFECT = (
     "insert into rpt_action_effects (action_slug, organisation_slug, service_slug, measure_slug, taken_on, "
     "before_month_count, before_left_out_count, after_month_count, after_left_out_count, is_sparse, caveats, "
-    "measure_version, before_first_on, after_last_on, before_denominator_count, difference, effect_class, effect_basis) "
+    "measure_version, before_first_on, after_last_on, before_denominator_count, is_example, difference, effect_class, "
+    "effect_basis) "
     "values ('{}', 'all', 'all', 'fft_positive_share', '2024-06-01', 1, 11, 1, 11, false, 'none', '2020', "
-    "'2023-06-01', '2025-06-30', 1, 0, {});"
+    "'2023-06-01', '2025-06-30', 1, false, 0, {});"
+)
+ATTACK = (
+    "insert into audit.disclosure_attack (attack_id, run_id, marts_slot, attacked_at, cell_count, suppressed_cell_count, "
+    "undecided_cell_count, recovered_count) values ('{0}', '{0}', 'marts_blue', '2020-01-01', 4, 1, {1}, {2})"
 )
 HARMS = {
     "assert_reports_suppress_the_same_cells": "update rpt_measures set cell_state = 'value' "
@@ -670,6 +675,10 @@ HARMS = {
     "null, taken_on, null, null, null, false from actions where topic_slug is null limit 1",
     "assert_effects_have_a_basis": EFFECT.format("groundless", "'improvement', 'interval'"),
     "assert_action_effects_sum_published_months": EFFECT.format("hidden", "'too_little_data', null"),
+    "assert_attacks_account_for_what_they_recovered": ATTACK.format("unlisted", 0, 1),
+    "assert_published_marts_withstood_their_attack": ATTACK.format("undecided", 1, 0)
+    + "; insert into audit.publication "
+    "(marts_slot, run_id, feedback_ledger_id, is_current) values ('marts_blue', 'undecided', 1, false)",
     "assert_ledger_is_unbroken": "insert into audit.ledger (action, subject, actor) values ('a', 'b', 'c'); "
     "alter table audit.ledger disable trigger user; update audit.ledger set actor = 'z'",
 }

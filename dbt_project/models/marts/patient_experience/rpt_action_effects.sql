@@ -1,6 +1,16 @@
 with actions as (
     select
-        actions.*,
+        actions.action_slug,
+        actions.organisation_slug,
+        actions.service_slug,
+        actions.measure_slug,
+        actions.theme_slug,
+        actions.topic_slug,
+        actions.taken_on,
+        actions.what_patients_said,
+        actions.what_was_done,
+        actions.decided_by,
+        coalesce(actions.is_example, false) as is_example,
         date_trunc('month', actions.taken_on)::date as change_month_on
     from {{ ref('actions') }} as actions
     left join {{ ref('dim_organisations') }} as organisations
@@ -11,17 +21,20 @@ with actions as (
         and num_nulls(actions.action_slug, actions.service_slug, actions.measure_slug, actions.taken_on) = 0
 ),
 
--- Actions beside which another one was taken, at the same place and within the window.
+-- Actions beside which another one was taken, at the same place and within the window. What was never
+-- done, an example, changed nothing that people did.
 neighbours as (
     select distinct
         actions.action_slug,
         actions.organisation_slug,
         actions.service_slug,
+        actions.is_example,
         actions.change_month_on
     from actions
     inner join actions as other_actions
         on
             actions.action_slug <> other_actions.action_slug
+            and (actions.is_example or not other_actions.is_example)
             and (
                 actions.organisation_slug = other_actions.organisation_slug
                 or 'all' in (actions.organisation_slug, other_actions.organisation_slug)
@@ -244,6 +257,7 @@ compared as (
         actions.what_patients_said,
         actions.what_was_done,
         actions.decided_by,
+        actions.is_example,
         measures.measure_label,
         measures.better_direction,
         measures.unit,
@@ -301,6 +315,7 @@ compared as (
             actions.action_slug = neighbours.action_slug
             and actions.organisation_slug = neighbours.organisation_slug
             and actions.service_slug = neighbours.service_slug
+            and actions.is_example = neighbours.is_example
             and actions.change_month_on = neighbours.change_month_on
 ),
 
@@ -335,6 +350,7 @@ select
     what_patients_said,
     what_was_done,
     decided_by,
+    is_example,
     measure_label,
     measure_version,
     unit,

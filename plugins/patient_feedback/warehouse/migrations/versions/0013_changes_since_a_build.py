@@ -52,23 +52,16 @@ comment on table audit.marts_build is
 comment on column audit.marts_build.built_from is
     'Hash of the models, the versions and whatever else would change rows of which no response or text changed.';
 comment on column audit.marts_build.seen is 'Transactions that the build could see; later ones are read by the next.';
+"""
 
--- In the order of the keys, so that two transactions never wait for each other.
-create function feedback.note_response_changes() returns trigger language plpgsql as $$
+# In the order of the keys, so that two transactions never wait for each other.
+NOTED_CHANGES = """
+create function {schema}.note_{subject}_changes() returns trigger language plpgsql as $$
 begin
-    insert into feedback.response_change (response_id, changed_in)
-    select distinct response_id, pg_current_xact_id() from changed order by response_id
-    on conflict (response_id) do update set changed_in = excluded.changed_in
-    where response_change.changed_in <> excluded.changed_in;
-    return null;
-end $$;
-
-create function analysis.note_text_changes() returns trigger language plpgsql as $$
-begin
-    insert into analysis.text_change (text_sha256, changed_in)
-    select distinct text_sha256, pg_current_xact_id() from changed order by text_sha256
-    on conflict (text_sha256) do update set changed_in = excluded.changed_in
-    where text_change.changed_in <> excluded.changed_in;
+    insert into {schema}.{subject}_change ({key}, changed_in)
+    select distinct {key}, pg_current_xact_id() from changed order by {key}
+    on conflict ({key}) do update set changed_in = excluded.changed_in
+    where {subject}_change.changed_in <> excluded.changed_in;
     return null;
 end $$;
 """
@@ -85,6 +78,8 @@ drop index feedback.response_respondent_id_idx;
 
 def upgrade() -> None:
     op.execute(UPGRADE)
+    op.execute(NOTED_CHANGES.format(schema="feedback", subject="response", key="response_id"))
+    op.execute(NOTED_CHANGES.format(schema="analysis", subject="text", key="text_sha256"))
     noted = [(table, "feedback.note_response_changes") for table in OF_RESPONSES]
     noted += [(table, "analysis.note_text_changes") for table in OF_TEXTS]
     for table, function in noted:
