@@ -109,11 +109,19 @@ def test_marts_that_go_on_hold_the_same_rows_as_marts_from_nothing(
         before = dict(going_on.rows("select response_id, xmin::text from fct_responses"))
         reported = set(going_on.rows(REPORTED))
         outcome = run_dbt(
-            going_on, "build", "--exclude-resource-type", "unit_test", "--selector", "going_on", changed_since=seen
+            going_on,
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            "--selector",
+            "going_on",
+            changed_since=seen,
         )
         assert outcome.success, (what, outcome.exception)
         # Whatever is not built anew is tested all the same, views and seeds too.
-        assert {one.node.name for one in outcome.result.results if one.node.resource_type == "test"} == data_tests
+        assert {
+            one.node.name for one in outcome.result.results if one.node.resource_type == "test"
+        } == data_tests
         from_nothing = replace(going_on, slot=f"marts_{number}")
         assert run_dbt(from_nothing, "build", *WITHOUT_TESTS).success, what
         for table in tables:
