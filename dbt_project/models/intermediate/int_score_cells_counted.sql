@@ -44,7 +44,7 @@ not_counted as (
             periods.score_slug = parts.score_slug
             and periods.score_version = parts.score_version
             and periods.period_kind = parts.period_kind
-    except distinct
+    except
     select
         score_slug,
         score_version,

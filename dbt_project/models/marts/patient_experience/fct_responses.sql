@@ -19,7 +19,8 @@ with comments_per_response as (
     -- Not `is_to_build`: of an array the planner expects ten, and sets each response beside each comment.
     where
         response_id in (
-            select changed.response_id from {{ this.include(identifier=false) }}.int_responses_changed as changed
+            select changed.response_id
+            from {{ this.include(identifier=false) }}.int_responses_changed as changed
         )
     {%- endif %}
     group by response_id
