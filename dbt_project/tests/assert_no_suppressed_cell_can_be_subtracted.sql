@@ -9,6 +9,7 @@
     }
 ) }}
 
+-- depends_on: {{ ref('int_periods_reported') }}
 -- Reads the published report alone, as a reader would; composites are no sums of their items. A shown total
 -- of 0 says as much of each of its parts, on purpose.
 with cells as (

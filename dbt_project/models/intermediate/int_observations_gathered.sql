@@ -2,7 +2,7 @@
     materialized='incremental',
     pre_hook="{{ forget('response_id') }}",
     indexes=[{'columns': ['response_id']}, {'columns': ['period_kind', 'period_first_on']}],
-    post_hook='analyze {{ this }}',
+    post_hook="analyze {{ this }}{{ ' (period_kind, period_first_on)' if is_going_on() }}",
 ) }}
 
 -- What measures count: scores, changes and read comments of each response, and whom they are counted under.

@@ -29,7 +29,34 @@ parts as (
 ),
 
 -- Zeros are added to what is counted, not joined: the planner cannot know how many groups there are.
-listed as (
+not_counted as (
+    select
+        periods.score_slug,
+        periods.score_version,
+        periods.period_kind,
+        periods.period_first_on,
+        parts.organisation_slug,
+        parts.part_kind,
+        parts.part_slug
+    from periods
+    inner join parts
+        on
+            periods.score_slug = parts.score_slug
+            and periods.score_version = parts.score_version
+            and periods.period_kind = parts.period_kind
+    except
+    select
+        score_slug,
+        score_version,
+        period_kind,
+        period_first_on,
+        organisation_slug,
+        part_kind,
+        part_slug
+    from counted
+),
+
+filled as (
     select
         score_slug,
         score_version,
@@ -43,37 +70,10 @@ listed as (
     from counted
     union all
     select
-        periods.score_slug,
-        periods.score_version,
-        periods.period_kind,
-        periods.period_first_on,
-        parts.organisation_slug,
-        parts.part_kind,
-        parts.part_slug,
+        not_counted.*,
         0 as response_count,
         {{ no_score_sums() }}
-    from periods
-    inner join parts
-        on
-            periods.score_slug = parts.score_slug
-            and periods.score_version = parts.score_version
-            and periods.period_kind = parts.period_kind
-),
-
-filled as (
-    select
-        score_slug,
-        score_version,
-        period_kind,
-        period_first_on,
-        organisation_slug,
-        part_kind,
-        part_slug,
-        sum(response_count)::bigint as response_count,
-        {{ added_score_sums() }}
-    from listed
-    group by
-        score_slug, score_version, period_kind, period_first_on, organisation_slug, part_kind, part_slug
+    from not_counted
 ),
 
 rolled_up as (

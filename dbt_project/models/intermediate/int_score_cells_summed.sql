@@ -1,6 +1,7 @@
+{#- Seven ways of grouping at once: with this they are hashed, not sorted on disk seven times. -#}
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget_periods() }}",
+    pre_hook=["{{ forget_periods() }}", 'set local hash_mem_multiplier = 16'],
     post_hook='analyze {{ this }}',
 ) }}
 

@@ -18,9 +18,11 @@
                 and counted.organisation_slug = comment_cells.organisation_slug
                 and counted.part_kind = comment_cells.part_kind
                 and counted.part_slug = comment_cells.part_slug
+                and comment_cells.score_slug = 'comment_sentiment'
         left join {{ ref('int_score_cells_suppressed') }} as flags
             on
                 'comment_sentiment' || substr(counted.tree_key, length(counted.score_slug) + 1) = flags.tree_key
+                and flags.tree_key like 'comment\_sentiment %'
                 and counted.organisation_slug = flags.organisation_slug
                 and counted.part_kind = flags.part_kind
                 and counted.part_slug = flags.part_slug

@@ -55,11 +55,13 @@ def build_marts(settings: Settings, task_run: TaskRun, counts: TaskCounts) -> di
         "slot": slot,
         "feedback_ledger_id": feedback_ledger_id,
         "started_at": started_at[0],
-        "variables": json.dumps({**variables, "changed_since": changed_since}),
+        "variables": json.dumps(variables),
+        "changed_since": changed_since or "",
         "built_from": built_from,
         "seen": seen,
     }
-    results = _build(settings, candidate, task_run)
+    selection = () if changed_since is None else ("--selector", "going_on")
+    results = _build(settings, candidate, task_run, *selection)
     tests = [result for result in results if result["unique_id"].startswith(("test.", "unit_test."))]
     counts.row_count = sum(result["unique_id"].startswith(("model.", "seed.")) for result in results)
     counts.counts.update(
@@ -132,8 +134,10 @@ def publish_marts(
         connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(PUBLISH_LOCK_TIMEOUT)))
         connection.execute("select pg_advisory_xact_lock(hashtext('publish_marts'))")
         # Whatever changed in between may be in some rows and not in others: no base for the next build.
-        if slot_state.built_from(connection, *_built_from(settings, candidate)) == candidate["built_from"]:
-            slot_state.settle(connection, slot, str(candidate["built_from"]), str(candidate["seen"]))
+        variables = json.loads(str(candidate["variables"]))
+        built_from = slot_state.built_from(connection, settings.project_dir / "dbt_project", variables)
+        if built_from == candidate["built_from"]:
+            slot_state.settle(connection, slot, built_from, str(candidate["seen"]))
         connection.execute("update audit.publication set is_current = false where is_current")
         connection.execute(
             """
@@ -164,12 +168,6 @@ def write_data_dictionary(settings: Settings) -> Path:
     page = settings.home / "data_dictionary.html"
     shutil.copyfile(_target_path(settings, slot) / "static_index.html", page)
     return page
-
-
-def _built_from(settings: Settings, candidate: dict[str, str | int]) -> tuple[Path, dict[str, object]]:
-    variables = json.loads(str(candidate["variables"]))
-    del variables["changed_since"]
-    return settings.project_dir / "dbt_project", variables
 
 
 def _published_slot(connection: psycopg.Connection) -> str | None:
@@ -245,6 +243,7 @@ def _build(
         slot,
         ["build", "--exclude-resource-type", "unit_test", *selection],
         str(candidate["variables"]),
+        str(candidate.get("changed_since", "")),
     )
     with connect(settings, task_run.task_id) as connection:
         record_dbt_results(
@@ -275,7 +274,9 @@ def discard_overrides(connection: psycopg.Connection) -> None:
     )
 
 
-def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: str) -> None:
+def _invoke_dbt(
+    settings: Settings, slot: str, command: list[str], variables: str, changed_since: str = ""
+) -> None:
     from dbt.cli.main import dbtRunner
 
     environment = {
@@ -285,6 +286,7 @@ def _invoke_dbt(settings: Settings, slot: str, command: list[str], variables: st
         "FEEDBACK_DBT_USER": str(Role.PIPELINE),
         "FEEDBACK_SECRET_PIPELINE_PASSWORD": settings.password(Role.PIPELINE),
         "FEEDBACK_MARTS_SLOT": slot,
+        "FEEDBACK_CHANGED_SINCE": changed_since,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     project = str(settings.project_dir / "dbt_project")

@@ -18,6 +18,8 @@ MOST_CHANGED = 0.2
 _REGISTRY = """
 select
     (select system_identifier from pg_control_system()),
+    -- Views stand on the tables that a migration may have made anew.
+    (select version_num from public.alembic_version),
     (select theme_set_id from analysis.theme_set where is_current),
     (
         select array_agg(row (theme_slug, theme_level, theme_status, parent_theme_slug, merged_into_slug)::text

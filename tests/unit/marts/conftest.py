@@ -48,7 +48,7 @@ class Marts:
             return connection.execute(query, parameters or None).fetchall()
 
 
-def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, **variables: str) -> Any:
+def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, changed_since: str = "") -> Any:
     """Run dbt in this process against a slot; warnings, deprecations among them, are errors."""
     from dbt.cli.main import dbtRunner
 
@@ -59,6 +59,7 @@ def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, **v
         "FEEDBACK_DB_NAME": settings.db_name,
         "FEEDBACK_SECRET_PIPELINE_PASSWORD": settings.password(Role.PIPELINE),
         "FEEDBACK_MARTS_SLOT": slot,
+        "FEEDBACK_CHANGED_SINCE": changed_since,
     }
     with mock.patch.dict(os.environ, environment):
         return dbtRunner().invoke(
@@ -77,7 +78,7 @@ def invoke_dbt(settings: Settings, slot: str, target: Path, *arguments: str, **v
                 "--log-path",
                 str(target / "logs"),
                 "--vars",
-                json.dumps(MODEL_VERSIONS | variables),
+                json.dumps(MODEL_VERSIONS),
             ]
         )
 
@@ -168,8 +169,8 @@ def harmed(server: EmbeddedPostgres, marts: Marts) -> Callable[[str], Marts]:
 def run_dbt(marts: Marts) -> Callable[..., Any]:
     """Run a dbt command against built marts."""
 
-    def run(built: Marts, *arguments: str, **variables: str) -> Any:
-        return invoke_dbt(built.settings, built.slot, built.target, *arguments, **variables)
+    def run(built: Marts, *arguments: str, changed_since: str = "") -> Any:
+        return invoke_dbt(built.settings, built.slot, built.target, *arguments, changed_since=changed_since)
 
     return run
 

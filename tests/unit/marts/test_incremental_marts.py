@@ -86,10 +86,19 @@ def tables(marts: Any) -> list[str]:
     ]
 
 
+def views_of(marts: Any) -> dict[str, str]:
+    """Return the definition of each view of the slot, without the slot's name."""
+    found = marts.rows("select viewname, definition from pg_views where schemaname = current_schema()")
+    return {name: definition.replace(marts.slot, "slot") for name, definition in found}
+
+
 def test_marts_that_go_on_hold_the_same_rows_as_marts_from_nothing(
     harmed: Callable[[str], Any], run_dbt: Callable[..., Any], tables: list[str]
 ) -> None:
     going_on = harmed("")
+    data_tests = {
+        node["name"] for node in going_on.manifest["nodes"].values() if node["resource_type"] == "test"
+    }
     for number, (what, changes) in enumerate(CHANGES.items()):
         with psycopg.connect(going_on.settings.dsn()) as connection:
             row = connection.execute("select pg_current_snapshot()::text").fetchone()
@@ -99,14 +108,28 @@ def test_marts_that_go_on_hold_the_same_rows_as_marts_from_nothing(
             connection.execute(changes)
         before = dict(going_on.rows("select response_id, xmin::text from fct_responses"))
         reported = set(going_on.rows(REPORTED))
-        outcome = run_dbt(going_on, "build", "--exclude-resource-type", "unit_test", changed_since=seen)
+        outcome = run_dbt(
+            going_on,
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            "--selector",
+            "going_on",
+            changed_since=seen,
+        )
         assert outcome.success, (what, outcome.exception)
+        # Whatever is not built anew is tested all the same, views and seeds too.
+        assert {
+            one.node.name for one in outcome.result.results if one.node.resource_type == "test"
+        } == data_tests
         from_nothing = replace(going_on, slot=f"marts_{number}")
         assert run_dbt(from_nothing, "build", *WITHOUT_TESTS).success, what
         for table in tables:
             # Of what is built anew, another build says other things.
             query = f"select (to_jsonb(built) - 'is_changed')::text from {table} as built order by 1"
             assert going_on.rows(query) == from_nothing.rows(query), (what, table)
+        # Views that were left as they were say what views from nothing say.
+        assert views_of(going_on) == views_of(from_nothing), what
         # Most rows are those of the build before: they were not even touched.
         after = dict(going_on.rows("select response_id, xmin::text from fct_responses"))
         assert sum(after[one] == before.get(one) for one in after) > len(after) / 2, what

@@ -73,7 +73,7 @@ def analyst(
         {
             "slot": built.slot,
             "feedback_ledger_id": 0,
-            "variables": '{"changed_since": null}',
+            "variables": "{}",
             "built_from": "",
             "seen": "1:1:",
         },
