@@ -34,8 +34,9 @@ compared as (
         coalesce(published_before.is_suppressed, false) as was_hidden,
         coalesce(not published_before.is_suppressed, false) as was_shown,
         coalesce(published_before.counts = counted.counts, false) as is_unchanged,
-        bool_or(published_before.counts is distinct from counted.counts) over (partition by counted.tree_key)
-            as is_of_changed_tree
+        -- A new service that nobody answered of changes nothing.
+        bool_or(coalesce(published_before.counts <> counted.counts, counted.counts[1] > 0))
+            over (partition by counted.tree_key) as is_of_changed_tree
     from counted
     left join published_before
         on {{ same_cell('counted', 'published_before') }}
@@ -49,7 +50,7 @@ select
     compared.was_hidden,
     compared.was_shown and compared.is_unchanged and compared.is_of_changed_tree as is_already_out,
     -- Once withheld in a closed period, always: shown in turn with others it would be given away. While a
-    -- period runs, or has no date, what grew is judged anew: a total of few people is one of many in the end.
+    -- period runs, or has no date, a tree that grew is judged anew: some of what was withheld covers nothing.
     coalesce(
         decided.is_withheld_now
         or (
@@ -57,7 +58,7 @@ select
             and decided.withheld_at is not null
             and (
                 compared.period_last_on < (decided.withheld_at at time zone 'UTC')::date
-                or compared.is_unchanged
+                or not compared.is_of_changed_tree
             )
         ),
         false

@@ -25,7 +25,7 @@ from patient_feedback.privacy.disclosure.published import (
 MOST_WITHHELD = 100
 """What is linked, such as a score in a month, and safe only where more than these are hidden is for a person to look at."""
 
-MENDING_SECONDS = 900.0
+MENDING_SECONDS = 600.0
 """A gate must end: what is not mended by then remains."""
 
 

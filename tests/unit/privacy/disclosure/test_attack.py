@@ -229,6 +229,7 @@ def test_counts_that_only_grow_bound_what_is_hidden_beside_them(new_table):
     fewer = now | {"transport": (9, 5, 3)}
     result = two_days(new_table, before, fewer, {"clinic", "ward"}, {"clinic", "transport"})
     assert ("north", "clinic", "favourable") not in found(result)
+    assert result.undecided_cells == ()
 
 
 def test_first_answers_of_a_service_that_had_none_are_not_worked_out_from_what_nobody_new_said(new_table):
