@@ -16,8 +16,8 @@
 {%- endmacro %}
 
 {#-
-  Cells of closed periods as the publication before counted and hid them, from the other slot. No rows where nothing is
-  published there, or only by a version of this project whose cells had other columns.
+  Cells as the publication before counted and hid them, from the other slot, of periods that still run too. No rows where
+  nothing is published there, or only by a version of this project whose cells had other columns.
 -#}
 {% macro cells_published_before() -%}
     {%- set publication = source('audit', 'publication') -%}
@@ -25,23 +25,21 @@
     {%- set found = namespace(relation=none) -%}
     {%- if execute -%}
         {%- set published = run_query(
-            "select marts_slot, (published_at at time zone 'UTC')::date from " ~ publication
-            ~ " where is_current and marts_slot <> '" ~ target.schema ~ "'"
+            "select marts_slot from " ~ publication ~ " where is_current and marts_slot <> '" ~ target.schema ~ "'"
         ) -%}
         {%- set wanted = cell_keys() + score_sums() + ['period_last_on', 'response_count', 'is_suppressed'] -%}
-        {%- for slot, published_on in published.rows -%}
+        {%- for slot in published.columns[0].values() -%}
             {%- set relation = adapter.get_relation(target.database, slot, 'int_cells_suppressed') -%}
             {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation else [] -%}
             {%- if wanted | reject('in', columns) | list | length == 0 -%}
                 {%- set found.relation = relation -%}
-                {%- set found.published_on = published_on -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     select
         {{ cell_keys() | join(', ') }},
         {{ counts_of_cell() }} as counts,
-        {{ 'is_suppressed' if found.relation else 'false as is_suppressed' }}
+        {{ 'period_last_on, is_suppressed' if found.relation else 'null::date as period_last_on, false as is_suppressed' }}
     from {{ found.relation or nothing }}
-    where {% if found.relation %}period_last_on < '{{ found.published_on }}'{% else %}false{% endif %}
+    {{ '' if found.relation else 'where false' }}
 {%- endmacro %}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import psycopg
@@ -102,7 +101,10 @@ def _attacked(settings: Settings, slot: str) -> _Attacked:
 
 
 def _mending(attacked: _Attacked) -> Mending | None:
-    """Return how the candidate can be mended as a whole; None where nothing forbids its publication, or nothing helps."""
+    """Return how the candidate can be mended; None where nothing forbids its publication, or nothing helps.
+
+    Nor is a part mended where something remains: the gate refuses the candidate, and what was decided on it is discarded.
+    """
     if not harmful(attacked.found):
         return None
     mending = mend(
@@ -112,7 +114,17 @@ def _mending(attacked: _Attacked) -> Mending | None:
         attacked.found,
         earlier=attacked.earlier,
     )
-    return None if mending.remaining else mending
+    return None if mending.remaining else _with_items(mending, attacked.tables.items_of)
+
+
+def _with_items(mending: Mending, items_of: Mapping[str, Sequence[str]]) -> Mending:
+    """Keep the items of a composite that is kept: a hidden item hides it too. Each must be as it was, like any kept cell."""
+    items = {
+        cell._replace(family=item): finding
+        for cell, finding in mending.kept.items()
+        for item in items_of.get(cell.family, ())
+    }
+    return replace(mending, kept={**items, **mending.kept})
 
 
 def _override(connection: psycopg.Connection, mending: Mending, attack_id: str, run_id: str) -> int:
@@ -165,24 +177,22 @@ def _earlier_edition(
 ) -> tuple[EarlierEdition | None, int | None]:
     """Return what is published now, as far as the candidate has the same families; None before any publication."""
     row = connection.execute(
-        "select publication_id, marts_slot, (published_at at time zone 'UTC')::date from audit.publication "
-        "where is_current and marts_slot <> %s",
+        "select publication_id, marts_slot from audit.publication where is_current and marts_slot <> %s",
         (slot,),
     ).fetchone()
     if row is None:
         return None, None
-    publication_id, published_slot, published_on = row
+    publication_id, published_slot = row
     published = read_published(connection, published_slot)
     rows = [
         row for row in published.rows if row.cell.family in tables.families and _is_comparable(row, tables)
     ]
     if not rows:
         return None, publication_id
-    assert isinstance(published_on, datetime.date)
     edition = Edition(rows, equations_of({row.cell for row in rows}))
     numbers = read_truth(connection, published_slot)
     filled_up(numbers, rows, tables.families)
-    return EarlierEdition(edition, published_on, numbers), publication_id
+    return EarlierEdition(edition, numbers), publication_id
 
 
 def _is_comparable(row: PublishedRow, tables: PublishedTables) -> bool:

@@ -66,10 +66,38 @@ _THEME = """
     'theme:' || coalesce(theme_slug, '') || '@'
     || coalesce((select theme_set_id from {slot}.int_model_versions_selected), '')
 """
+# Responses of a composite are people who answered any of its items; all else is added over the items.
+_COUNTED = """
+    select
+        score_slug, score_version, period_kind, period_first_on, period_last_on, organisation_slug, service_slug,
+        stratum_attribute, stratum, response_count, observation_count, favourable_sum, unfavourable_sum
+    from {slot}.int_cells_suppressed
+    where score_slug not in (select composite_slug from {slot}.composites)
+    union all
+    select
+        cells.score_slug, cells.score_version, cells.period_kind, cells.period_first_on, cells.period_last_on,
+        cells.organisation_slug, cells.service_slug, cells.stratum_attribute, cells.stratum, cells.response_count,
+        coalesce(sum(items.observation_count), 0), coalesce(sum(items.favourable_sum), 0),
+        coalesce(sum(items.unfavourable_sum), 0)
+    from {slot}.int_cells_suppressed as cells
+    inner join {slot}.composites
+        on cells.score_slug = composites.composite_slug and cells.score_version = composites.instrument_version
+    left join {slot}.int_cells_suppressed as items
+        on
+            composites.member_score_slug = items.score_slug
+            and cells.score_version = items.score_version
+            and cells.period_kind = items.period_kind
+            and coalesce(cells.period_first_on, '-infinity') = coalesce(items.period_first_on, '-infinity')
+            and cells.organisation_slug = items.organisation_slug
+            and cells.part_kind = items.part_kind
+            and cells.part_slug = items.part_slug
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+"""
 _LAST_OF_MONTH = "(month_start_on + interval '1 month' - interval '1 day')::date"
 
 REPORTS = (
-    # rpt_fft_monthly and rpt_sentiment_by_service are rows of it. The value of a composite is no share of its counts.
+    # rpt_fft_monthly and rpt_sentiment_by_service are rows of it. The value of a composite is no share of its counts; one
+    # that lacks an item is shown with none, though what was answered counts in its totals.
     Report(
         "rpt_measures",
         f"""
@@ -82,7 +110,8 @@ REPORTS = (
                 measures.score_slug || ' ' || measures.measure_version,
                 measures.min_responses,
                 period_kind, period_first_on, period_last_on, organisation_slug, service_slug, stratum_attribute,
-                stratum, cell_state = 'suppressed', response_count, denominator_count, numerator_count,
+                stratum, cell_state = 'suppressed', response_count,
+                case when not is_in_part then denominator_count end, case when not is_in_part then numerator_count end,
                 case when not is_composite and measures.statistic <> 'mean' then measure_value end,
                 case when is_proportion then interval_low end,
                 case when is_proportion then interval_high end,
@@ -93,7 +122,9 @@ REPORTS = (
                 select exists(select 1 from {{slot}}.composites where composite_slug = measures.score_slug) as is_composite
             ) as composites
             cross join lateral (
-                select not is_composite and measures.statistic not in ('mean', 'net_share') as is_proportion
+                select
+                    not is_composite and measures.statistic not in ('mean', 'net_share') as is_proportion,
+                    is_composite and response_count > 0 and denominator_count = 0 as is_in_part
             ) as proportions
         """,
         group=SCORE_GROUP,
@@ -101,7 +132,7 @@ REPORTS = (
             select
                 score_slug || ' ' || score_version, period_kind, period_first_on, period_last_on, organisation_slug,
                 service_slug, stratum_attribute, stratum, quantity, number
-            from {{slot}}.int_cells_suppressed as cells
+            from ({_COUNTED}) as cells
             cross join lateral (
                 select '{RESPONSES}' as quantity, cells.response_count as number
                 union all
@@ -120,7 +151,6 @@ REPORTS = (
                     and measures.measure_version = cells.score_version
                     and measures.statistic in ('favourable_share', 'neutral_share', 'unfavourable_share')
             ) as counts
-            where score_slug not in (select composite_slug from {{slot}}.composites)
         """,
     ),
     # Its other rows are rows of rpt_measures. How many comments speak of a side is what that side's sentiment is taken of.
@@ -184,6 +214,8 @@ class PublishedTables:
     families: dict[str, Family] = field(default_factory=dict)
     reports_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Which reports show a family."""
+    items_of: dict[str, list[str]] = field(default_factory=dict)
+    """Of the family of a composite, the scores that it is made of; most have no measure of their own."""
 
 
 def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables:
@@ -221,7 +253,17 @@ def read_published(connection: psycopg.Connection, slot: str) -> PublishedTables
         tables.families[family] = replace(
             _family(family, minimum_of[family], groups, has_own_denominator), part_of=whole
         )
+    tables.items_of = _items_of(connection, slot)
     return tables
+
+
+def _items_of(connection: psycopg.Connection, slot: str) -> dict[str, list[str]]:
+    query = """
+        select composite_slug || ' ' || instrument_version, array_agg(member_score_slug || ' ' || instrument_version)
+        from {slot}.composites
+        group by 1
+    """
+    return dict(connection.execute(_in_slot(query, slot)).fetchall())
 
 
 def read_truth(connection: psycopg.Connection, slot: str) -> dict[Quantity, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -73,22 +74,17 @@ class Attack:
 
 @dataclass(frozen=True)
 class EarlierEdition:
-    """What was published before. Periods that ended before `published_on` are tried as unchanged since.
+    """What was published before. Cells of periods that run, or have no date, may be unchanged since like any other.
 
     true_numbers: the numbers behind it, hidden ones too, as far as they are known.
     """
 
     edition: Edition
-    published_on: datetime.date
     true_numbers: Numbers = field(default_factory=dict)
 
-    def closed_cells(self) -> set[CellKey]:
-        """Return the cells whose period had ended."""
-        return {
-            row.cell
-            for row in self.edition.rows
-            if row.cell.period.last_on is not None and row.cell.period.last_on < self.published_on
-        }
+    def cells(self) -> set[CellKey]:
+        """Return the cells that it has."""
+        return {row.cell for row in self.edition.rows}
 
     def changed_cells(self, families: Mapping[str, Family], true_numbers: Numbers) -> set[CellKey]:
         """Return the cells of which a number, shown or hidden, is another one now."""
@@ -105,6 +101,15 @@ class EarlierEdition:
             for quantity, number in self.true_numbers.items()
             if quantity in true_numbers and true_numbers[quantity] != number
         }
+
+    def grown_cells(self, families: Mapping[str, Family], true_numbers: Numbers) -> set[CellKey]:
+        """Return the cells that are known to hold no fewer people than then, in any count."""
+        numbers, counts_of = with_rest(self.true_numbers, families), defaultdict(list)
+        for quantity, number in numbers.items():
+            family = families.get(quantity.cell.family)
+            if family is not None and quantity.name not in family.scores:
+                counts_of[quantity.cell].append(number <= true_numbers.get(quantity, -inf))
+        return {cell for cell, is_grown in counts_of.items() if all(is_grown)}
 
 
 def attack(
@@ -165,17 +170,18 @@ class _Result:
 
 
 def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings) -> _Result:
-    """Attack with the earlier edition, taking closed cells as unchanged but for those that did change.
+    """Attack with the earlier edition, taking cells as unchanged but for those that did change.
 
     Of those the true numbers tell, as far as they are given: what rests on them is a guess, right by chance or wrong, and
     recovers nothing. Of others the tables tell: where they contradict it is taken back that cells are unchanged.
     """
     changed = contradicted_cells(edition, earlier.edition, settings.families)
     unchanged = (
-        earlier.closed_cells()
+        earlier.cells()
         - _with_totals(changed, (*edition.equations, *earlier.edition.equations))
         - earlier.changed_cells(settings.families, settings.truth)
     )
+    grown = earlier.grown_cells(settings.families, settings.truth)
 
     def recover() -> _Result:
         known = knowledge_of(
@@ -185,6 +191,7 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
             settings.truth,
             earlier.edition,
             frozenset(unchanged),
+            frozenset(grown),
         )
         return _recover(known, edition.equations, settings, "earlier_edition")
 

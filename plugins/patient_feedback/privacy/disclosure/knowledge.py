@@ -78,7 +78,8 @@ class Knowledge:
     """The system, where each quantity stands in it, and which quantities are under attack.
 
     targets: quantities of suppressed cells that their own rows do not state. told_by_total: those among them that
-    a shown total of 0 tells of all its parts alike, or told in the earlier edition. negligible_width, width: see
+    a shown total of 0 tells of all its parts alike, or told in the earlier edition, or that are those of new cells
+    without people. negligible_width, width: see
     `presolve`, `pinned_unknowns`.
     is_of_whole (unknowns,): numbers of a family that others are parts of.
     """
@@ -116,13 +117,15 @@ def knowledge_of(
     true_numbers: Numbers | None = None,
     earlier: Edition | None = None,
     unchanged: frozenset[CellKey] = frozenset(),
+    grown: frozenset[CellKey] = frozenset(),
 ) -> Knowledge:
     """Return what a reader knows from `edition`, and from an earlier one whose `unchanged` cells hold the same counts.
 
+    grown: cells that hold no fewer people than in the earlier edition, in any count.
     protection_width: a hidden number counts as known where its possible values lie less than this apart.
     true_numbers only keep the reader from assuming that a hidden zero is not one.
     """
-    return _Builder(families, protection_width, true_numbers or {}).build(edition, earlier, unchanged)
+    return _Builder(families, protection_width, true_numbers or {}).build(edition, earlier, unchanged, grown)
 
 
 def contradicted_cells(edition: Edition, earlier: Edition, families: Mapping[str, Family]) -> set[CellKey]:
@@ -217,7 +220,13 @@ class _Builder:
         self.unknown_of: dict[Quantity, int] = {}
         self.earlier_unknown_of: dict[Quantity, int] = {}
 
-    def build(self, edition: Edition, earlier: Edition | None, unchanged: frozenset[CellKey]) -> Knowledge:
+    def build(
+        self,
+        edition: Edition,
+        earlier: Edition | None,
+        unchanged: frozenset[CellKey],
+        grown: frozenset[CellKey],
+    ) -> Knowledge:
         facts = facts_of(edition.rows, self.families)
         self._add_edition(facts, edition.equations, self.unknown_of, {}, frozenset())
         told = _told_by_total(facts, edition.equations, self.families)
@@ -226,8 +235,10 @@ class _Builder:
             self._add_edition(
                 earlier_facts, earlier.equations, self.earlier_unknown_of, self.unknown_of, unchanged
             )
+            self._add_growth(facts, earlier_facts, grown - unchanged)
             told_before = _told_by_total(earlier_facts, earlier.equations, self.families)
             told |= {quantity for quantity in told_before if quantity.cell in unchanged}
+            told |= self._told_by_absence(facts, earlier_facts) | self._still_nobody(earlier_facts)
         targets = {
             Quantity(cell, name): self.unknown_of[Quantity(cell, name)]
             for cell, known in facts.items()
@@ -287,6 +298,35 @@ class _Builder:
                 self._add_rows_of_part(cell, whole, unknown_of)
         for equation in equations:
             self._add_equation(equation, facts, unknown_of)
+
+    def _told_by_absence(self, facts: Facts, earlier_facts: Facts) -> frozenset[Quantity]:
+        """Return the numbers of new cells without people: a service that there was not yet says nothing of the others."""
+        return frozenset(
+            Quantity(cell, name)
+            for cell in facts.keys() - earlier_facts.keys()
+            if self.true_numbers.get(Quantity(cell, RESPONSES)) == 0
+            for name in self.families[cell.family].quantities
+        )
+
+    def _still_nobody(self, earlier_facts: Facts) -> frozenset[Quantity]:
+        """Return the numerators that were shown as 0 and are: who came since is in none of them, as two shown totals say."""
+        return frozenset(
+            quantity
+            for cell, known in earlier_facts.items()
+            for quantity in (Quantity(cell, name) for name in self.families[cell.family].numerators)
+            if known.ranges.get(quantity.name) == (0, 0) and self.true_numbers.get(quantity) == 0
+        )
+
+    def _add_growth(self, facts: Facts, earlier_facts: Facts, grown: frozenset[CellKey]) -> None:
+        for cell in grown & facts.keys() & earlier_facts.keys():
+            if not (facts[cell].is_suppressed or earlier_facts[cell].is_suppressed):
+                continue
+            family = self.families[cell.family]
+            for name in family.quantities:
+                quantity = Quantity(cell, name)
+                now, before = self.unknown_of.get(quantity), self.earlier_unknown_of.get(quantity)
+                if name not in family.scores and now is not None and before is not None:
+                    self.rows.add([now, before], [1, -1], 0, inf)
 
     def _first_range(
         self, quantity: Quantity, known: _CellFacts, family: Family, has_hidden_total: bool

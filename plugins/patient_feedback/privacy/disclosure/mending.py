@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +23,10 @@ from patient_feedback.privacy.disclosure.published import (
 )
 
 MOST_WITHHELD = 100
-"""An attack that can be answered only by hiding more cells than this is for a person to look at."""
+"""What is linked, such as a score in a month, and safe only where more than these are hidden is for a person to look at."""
+
+MENDING_SECONDS = 600.0
+"""A gate must end: what is not mended by then remains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def mend(
     found: Attack,
     *,
     earlier: EarlierEdition | None = None,
+    seconds: float = MENDING_SECONDS,
 ) -> Mending:
     """Return what to hide and what to keep until the attack recovers nothing; `found` is its result on `edition`.
 
@@ -48,18 +53,18 @@ def mend(
     reaches the minimum, and is never chosen to hide another. A part that leaves too few others goes itself. Beside any
     other finding the smallest shown cell goes that stands in a sum with it, or is its whole or a part of it; cells of 0
     last, ties by key. That is tried with totals last and with totals first: what withholds fewer cells is taken. Only
-    cells linked to a finding that is left are attacked again. Every round decides on at least one cell, so it ends.
-    Where neither helps, all linked cells stay as the earlier edition has them: what changed is hidden, what did not is shown
-    or hidden as before, so that nobody learns more than from it. What remains then no decision of this edition mends.
+    cells linked to a finding are attacked again, and what is linked is mended by itself. Every round decides on at least
+    one cell, so it ends. Where neither helps, all linked cells stay as the earlier edition has them: what changed is hidden,
+    what did not is shown or hidden as before, so that nobody learns more than from it. What remains then no decision of
+    this edition mends.
     """
-
-    def mender(with_totals_first: bool) -> _Mender:
-        return _Mender(edition, families, numbers, earlier, with_totals_first)
-
-    tried = [mender(with_totals_first).run(harmful(found)) for with_totals_first in (False, True)]
-    if all(one.remaining for one in tried):
-        tried.append(mender(with_totals_first=True).as_before(harmful(found)))
-    return min(tried, key=lambda one: (len(one.remaining) > 0, len(one.withheld)))
+    mender = _Mender(edition, families, numbers, earlier, time.monotonic() + seconds)
+    mended = [mender.mended(findings) for findings in mender.linked_findings(harmful(found))]
+    return Mending(
+        {place: finding for one in mended for place, finding in one.withheld.items()},
+        {place: finding for one in mended for place, finding in one.kept.items()},
+        tuple(finding for one in mended for finding in one.remaining),
+    )
 
 
 def harmful(found: Attack) -> tuple[Finding, ...]:
@@ -79,12 +84,16 @@ class _Mender:
         families: Mapping[str, Family],
         numbers: Numbers,
         earlier: EarlierEdition | None,
-        with_totals_first: bool,
+        deadline: float,
     ) -> None:
-        self.with_totals_first = with_totals_first
-        self.edition, self.families, self.numbers, self.earlier = edition, families, numbers, earlier
+        self.families, self.numbers, self.earlier, self.deadline = families, numbers, earlier, deadline
         self.rows = _by_place(edition.rows)
         self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
+        self.numbers_of: dict[CellKey, dict[Quantity, float]] = defaultdict(dict)
+        for quantity, number in numbers.items():
+            self.numbers_of[place_of(quantity.cell)][quantity] = number
+        self.equations_of = _by_total(edition.equations)
+        self.earlier_equations_of = _by_total(earlier.edition.equations if earlier else ())
         self.already_out = self._already_out()
         self.beside: dict[CellKey, set[CellKey]] = defaultdict(set)
         self.totals_of: dict[CellKey, set[CellKey]] = defaultdict(set)
@@ -107,10 +116,35 @@ class _Mender:
         self.totals_of[part].add(whole)
         self.parts_of[whole].add(part)
 
-    def run(self, findings: tuple[Finding, ...]) -> Mending:
+    def linked_findings(self, findings: Iterable[Finding]) -> list[tuple[Finding, ...]]:
+        """Return the findings by what is linked: no decision on one group bears on another."""
+        groups: list[tuple[set[CellKey], list[Finding]]] = []
+        for finding in findings:
+            place = place_of(finding.cell)
+            group = next((group for places, group in groups if place in places), None)
+            if group is None:
+                groups.append((self._linked({place}), [finding]))
+            else:
+                group.append(finding)
+        return [tuple(group) for _, group in groups]
+
+    def mended(self, findings: tuple[Finding, ...]) -> Mending:
+        """Try what there is on linked findings; the cells are left as they were."""
+        places = self._linked({place_of(one.cell) for one in findings})
+        as_read = {place: self.rows[place] for place in places}
+        tried = []
+        for with_totals_first in (False, True):
+            tried.append(self._one_by_one(findings, with_totals_first))
+            self.rows.update(as_read)
+        if all(one.remaining for one in tried):
+            tried.append(self._as_before_all(findings, places))
+            self.rows.update(as_read)
+        return min(tried, key=lambda one: (len(one.remaining) > 0, len(one.withheld)))
+
+    def _one_by_one(self, findings: tuple[Finding, ...], with_totals_first: bool) -> Mending:
         withheld: dict[CellKey, Finding] = {}
         kept: dict[CellKey, Finding] = {}
-        while findings and len(withheld) < MOST_WITHHELD:
+        while findings and len(withheld) < MOST_WITHHELD and time.monotonic() < self.deadline:
             if any(self._is_lost(place_of(one.cell)) for one in findings):
                 break
             decided = withheld.keys() | kept.keys()
@@ -119,7 +153,7 @@ class _Mender:
             for place in chosen:
                 self.rows[place] = self._as_before(place)
             if not chosen:
-                chosen = self._to_withhold(findings)
+                chosen = self._to_withhold(findings, with_totals_first)
                 withheld |= chosen
                 for place in chosen:
                     for one in (place, *self.parts_of[place] - kept.keys()):
@@ -130,13 +164,16 @@ class _Mender:
             findings = harmful(self._attacked(places))
         return Mending(withheld, kept, findings)
 
-    def as_before(self, findings: tuple[Finding, ...]) -> Mending:
-        """Hide whatever changed among the cells that the findings are linked to, and show what is out already."""
+    def _as_before_all(self, findings: tuple[Finding, ...], places: set[CellKey]) -> Mending:
+        """Hide whatever changed among the places, and show what is out already."""
         finding_of = {place_of(one.cell): one for one in reversed(findings)}
-        places = self._linked(set(finding_of))
         kept = {one for one in places & self.already_out if self._is_hidden(one)}
         withheld = {one for one in places - self.already_out if self._is_shown(one)}
-        if len(withheld) > MOST_WITHHELD or any(self._is_lost(one) for one in finding_of):
+        if (
+            len(withheld) > MOST_WITHHELD
+            or time.monotonic() >= self.deadline
+            or any(self._is_lost(one) for one in finding_of)
+        ):
             return Mending({}, {}, findings)
         for place in kept:
             self.rows[place] = self._as_before(place)
@@ -155,7 +192,7 @@ class _Mender:
             if (place := place_of(one.cell)) in self.already_out and self._is_hidden(place)
         }
 
-    def _to_withhold(self, findings: Iterable[Finding]) -> dict[CellKey, Finding]:
+    def _to_withhold(self, findings: Iterable[Finding], with_totals_first: bool) -> dict[CellKey, Finding]:
         chosen: dict[CellKey, Finding] = {}
         for finding in findings:
             place = place_of(finding.cell)
@@ -167,7 +204,7 @@ class _Mender:
             smallest = min(
                 (one for one in beside - self.already_out if self._is_shown(one)),
                 key=lambda one: (
-                    (one in self.totals_of[place]) != self.with_totals_first,
+                    (one in self.totals_of[place]) != with_totals_first,
                     self._responses(one) == 0,
                     self._responses(one),
                     sort_key(one),
@@ -204,13 +241,13 @@ class _Mender:
         return place in self.already_out and 0 < self._responses(place) < minimum
 
     def _already_out(self) -> set[CellKey]:
-        """Return the cells that the earlier edition shows as they are now, their periods having ended."""
+        """Return the cells that the earlier edition shows as they are now."""
         if self.earlier is None:
             return set()
         changed = {place_of(cell) for cell in self.earlier.changed_cells(self.families, self.numbers)}
         return {
             place
-            for place in map(place_of, self.earlier.closed_cells())
+            for place in map(place_of, self.earlier.cells())
             if place not in changed
             and Quantity(place, RESPONSES) in self.numbers
             and not any(row.is_suppressed for row in self.earlier_rows[place])
@@ -231,18 +268,18 @@ class _Mender:
         earlier = self.earlier
         if earlier is not None:
             rows = [row for place in places for row in self.earlier_rows.get(place, ())]
-            earlier = replace(earlier, edition=Edition(rows, _among(earlier.edition.equations, places)))
+            equations = [one for place in places for one in self.earlier_equations_of.get(place, ())]
+            earlier = replace(earlier, edition=Edition(rows, equations))
+        ordered = sorted(places, key=sort_key)
         return attack(
             Edition(
-                [row for place in sorted(places, key=sort_key) for row in self.rows[place]],
-                _among(self.edition.equations, places),
+                [row for place in ordered for row in self.rows[place]],
+                [equation for place in ordered for equation in self.equations_of.get(place, ())],
             ),
             self.families,
             earlier=earlier,
             true_numbers={
-                quantity: number
-                for quantity, number in self.numbers.items()
-                if place_of(quantity.cell) in places
+                quantity: number for place in ordered for quantity, number in self.numbers_of[place].items()
             },
         )
 
@@ -254,8 +291,11 @@ def _by_place(rows: Iterable[PublishedRow]) -> dict[CellKey, list[PublishedRow]]
     return by_place
 
 
-def _among(equations: Iterable[Equation], places: Collection[CellKey]) -> list[Equation]:
-    return [equation for equation in equations if place_of(equation.total) in places]
+def _by_total(equations: Iterable[Equation]) -> dict[CellKey, list[Equation]]:
+    by_total: dict[CellKey, list[Equation]] = defaultdict(list)
+    for equation in equations:
+        by_total[place_of(equation.total)].append(equation)
+    return by_total
 
 
 def _measures(rows: Iterable[PublishedRow]) -> set[tuple[str, str]]:

@@ -185,18 +185,72 @@ def test_hidden_month_is_recovered_from_its_year_only_if_all_months_are_shown(ta
     assert equations_of(shown_months, absent_months_are_empty=True) != []
 
 
-def test_number_shown_yesterday_is_recovered_for_a_period_that_was_over(table):
-    table.service("north", "clinic", 3, 1, 1)
-    table.service("north", "transport", 9, 6, 2)
-    table.service("north", "ward", 20, 10, 4)
-    today = {table.cell("north", "clinic"), table.cell("north", "transport")}
-    yesterday = {table.cell("north", "clinic"), table.cell("north", "ward")}
-    later = EarlierEdition(table.edition(yesterday), datetime.date(2024, 2, 2))
-    result = table.attacked(today, earlier=later)
+@pytest.mark.parametrize(
+    "period",
+    [
+        Period("month", datetime.date(2024, 1, 1), datetime.date(2024, 1, 31)),
+        Period("year", datetime.date(9998, 1, 1), datetime.date(9998, 12, 31)),
+        Period("month"),
+    ],
+    ids=["ended", "running", "undated"],
+)
+def test_number_shown_yesterday_is_recovered_whatever_its_period(table, period):
+    for service, counts in (("clinic", (3, 1, 1)), ("transport", (9, 6, 2)), ("ward", (20, 10, 4))):
+        north = table.cell("north", period=period)
+        table.count([table.cell("north", service, period=period), north, table.cell(period=period)], *counts)
+    clinic, transport, ward = (
+        table.cell("north", service, period=period) for service in ("clinic", "transport", "ward")
+    )
+    result = table.attacked({clinic, transport}, earlier=EarlierEdition(table.edition({clinic, ward})))
     assert found(result) >= {("north", "clinic", RESPONSES), ("north", "transport", RESPONSES)}
     assert {one.edition for one in result.findings} == {"earlier_edition"}
-    within_the_month = EarlierEdition(table.edition(yesterday), datetime.date(2024, 1, 20))
-    assert table.attacked(today, earlier=within_the_month).findings == ()
+
+
+def two_days(new_table, before, now, hidden_before, hidden):
+    """Attack north's services of today, with yesterday beside them; each is named with its counts."""
+    yesterday, today = new_table(), new_table()
+    for table, services in ((yesterday, before), (today, now)):
+        for service, counts in services.items():
+            table.service("north", service, *counts)
+
+    def cells(services):
+        return {today.cell("north", service) for service in services}
+
+    earlier = EarlierEdition(yesterday.edition(cells(hidden_before)), yesterday.numbers)
+    return today.attacked(cells(hidden), earlier=earlier)
+
+
+def test_counts_that_only_grow_bound_what_is_hidden_beside_them(new_table):
+    """Transport gained an unfavourable answer and keeps its six favourable ones: the clinic has none."""
+    before = {"clinic": (3, 0, 2), "transport": (9, 6, 2), "ward": (20, 10, 4)}
+    now = before | {"transport": (10, 6, 3), "ward": (21, 11, 4)}
+    result = two_days(new_table, before, now, {"clinic", "ward"}, {"clinic", "transport"})
+    assert ("north", "clinic", "favourable") in found(result)
+    fewer = now | {"transport": (9, 5, 3)}
+    result = two_days(new_table, before, fewer, {"clinic", "ward"}, {"clinic", "transport"})
+    assert ("north", "clinic", "favourable") not in found(result)
+    assert result.undecided_cells == ()
+
+
+def test_first_answers_of_a_service_that_had_none_are_not_worked_out_from_what_nobody_new_said(new_table):
+    before = {"clinic": (0, 0, 0), "transport": (4, 2, 1), "ward": (9, 5, 2)}
+    now = {"clinic": (2, 2, 0), "transport": (6, 3, 1), "ward": (10, 6, 2)}
+    result = two_days(new_table, before, now, {"transport", "ward"}, now.keys())
+    assert result.findings == ()
+    now |= {"clinic": (1, 0, 1)}
+    result = two_days(
+        new_table, before, now | {"transport": (4, 2, 1), "ward": (9, 5, 2)}, {"transport", "ward"}, now
+    )
+    assert ("north", "clinic", RESPONSES) in found(result)
+
+
+def test_new_service_without_answers_is_no_finding_below_a_hidden_total(new_table):
+    yesterday, today = new_table(), new_table()
+    for table in (yesterday, today):
+        table.service("north", "clinic", 3, 1, 1)
+    today.service("south", "new", 0, 0, 0)
+    earlier = EarlierEdition(yesterday.edition({cell for cell, _ in yesterday.numbers}), yesterday.numbers)
+    assert today.attacked({cell for cell, _ in today.numbers}, earlier=earlier).findings == ()
 
 
 def test_counts_that_changed_since_yesterday_are_never_taken_for_yesterday_s(new_table):
@@ -210,7 +264,7 @@ def test_counts_that_changed_since_yesterday_are_never_taken_for_yesterday_s(new
     hidden = {now.cell("north", "clinic"), now.cell("north", "transport")}
     hidden |= {now.cell("south", "clinic"), now.cell("south", "transport")}
     shown_before = hidden - {now.cell("north", "transport"), now.cell("south", "transport")}
-    earlier = EarlierEdition(before.edition(shown_before), datetime.date(2024, 3, 1))
+    earlier = EarlierEdition(before.edition(shown_before))
     result = now.attacked(hidden, earlier=earlier)
     told = {
         (one.cell.organisation, one.cell.service): one.low

@@ -136,7 +136,7 @@ def test_side_that_was_published_stays_and_the_writers_that_changed_are_withheld
     """One writer less leaves four beside the side, of which all have read yesterday how many there are."""
     services = {"clinic": (15, 15, 10, 10), "transport": (30, 30, 12, 12), "ward": (40, 44, 20, 22)}
     before, numbers = numbers_of(services), numbers_of(services | {"clinic": (14, 14, 10, 10)})
-    earlier = EarlierEdition(edition_of(before, set()), datetime.date(2026, 3, 1), before)
+    earlier = EarlierEdition(edition_of(before, set()), before)
     hidden = {cell("side", "clinic"), cell("side", "transport")}
     edition = edition_of(numbers, hidden)
     result = mend(

@@ -22,7 +22,6 @@ from patient_feedback.privacy.disclosure.published import (
 )
 
 MONTH = Period("month", datetime.date(2024, 1, 1), datetime.date(2024, 1, 31))
-PUBLISHED_ON = datetime.date(2024, 3, 1)
 FAMILIES = {"score": Family("score", 5, ("favourable", "unfavourable"))}
 SMALL = st.integers(0, 3)
 
@@ -33,7 +32,7 @@ def mended(table, hidden, earlier=None):
 
 
 def edition_before(table, hidden=()):
-    return EarlierEdition(table.edition(set(hidden)), PUBLISHED_ON, dict(table.numbers))
+    return EarlierEdition(table.edition(set(hidden)), dict(table.numbers))
 
 
 def test_smallest_sibling_is_withheld_beside_a_single_hidden_one(table):
@@ -111,6 +110,35 @@ def test_number_that_no_cell_of_this_edition_gives_away_is_not_mended(absent_the
     assert (result.withheld, result.remaining) == ({}, ())
 
 
+def test_what_is_linked_is_mended_by_itself(table):
+    """February shows what is too small already: that remains, and January is mended all the same."""
+    february = Period("month", datetime.date(2024, 2, 1), datetime.date(2024, 2, 29))
+    table.service("north", "clinic", 3, 1, 1)
+    table.service("north", "transport", 9, 6, 2)
+    table.service("north", "ward", 20, 10, 4)
+    late = {service: table.cell("north", service, period=february) for service in ("clinic", "ward")}
+    for service, counts in (("clinic", (3, 1, 1)), ("ward", (20, 10, 4))):
+        totals = [table.cell("north", period=february), table.cell(period=february)]
+        table.count([late[service], *totals], *counts)
+    result = mended(
+        table,
+        {table.cell("north", "clinic"), *late.values()},
+        edition_before(table, {cell for cell, _ in table.numbers if cell.period != february}),
+    )
+    assert [*result.withheld] == [table.cell("north", "transport")]
+    assert {one.cell.period for one in result.remaining} == {february}
+
+
+def test_mending_ends_when_its_time_is_over(table):
+    table.service("north", "clinic", 3, 1, 1)
+    table.service("north", "transport", 9, 6, 2)
+    table.service("north", "ward", 20, 10, 4)
+    hidden = {table.cell("north", "clinic")}
+    found = table.attacked(hidden)
+    result = mend(table.edition(hidden), table.families, table.numbers, found, seconds=0)
+    assert (result.withheld, result.kept, result.remaining) == ({}, {}, found.findings)
+
+
 @st.composite
 def tables(draw):
     """Return numbers: two organisations, services, and strata of one attribute."""
@@ -165,7 +193,7 @@ def test_nothing_is_recovered_from_two_editions_once_they_are_mended(numbers, da
     small = small_cells(numbers)
     edition = published(numbers, small)
     first = mend(edition, FAMILIES, numbers, attack(edition, FAMILIES, true_numbers=numbers))
-    before = EarlierEdition(published(numbers, small | first.withheld.keys()), PUBLISHED_ON, numbers)
+    before = EarlierEdition(published(numbers, small | first.withheld.keys()), numbers)
     present = {(cell.organisation, cell.service, cell.stratum) for cell, _ in numbers if ALL not in cell[2:]}
     later = dict(numbers)
     for place in data.draw(st.lists(st.sampled_from(sorted(present)), min_size=1, max_size=3)):
