@@ -23,6 +23,8 @@ from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
 COPY_CHUNK_BYTES = 1024 * 1024
+COPIED_AT_ONCE_BYTES = 128 * 1024
+"""So little that PostgreSQL reads the one part while the next is made."""
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 MISMATCH = "The content is not what the manifest lists"
 """So begins the reason of a delivery that is refused by its manifest, whatever a reader would make of it."""
@@ -250,7 +252,7 @@ def _copy(connection: psycopg.Connection, target: str, delivery_id: str, deliver
             lines.append(line)
             count += 1
             size += len(line)
-            if size > COPY_CHUNK_BYTES:
+            if size > COPIED_AT_ONCE_BYTES:
                 copy.write(b"".join(lines))
                 lines, size = [], 0
         copy.write(b"".join(lines))

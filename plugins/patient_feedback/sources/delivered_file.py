@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
 from typing import Any
 
 import msgspec
@@ -82,8 +82,8 @@ class Header:
 
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
-        if len(cells) == len(self.names) == len(self.kept_names):
-            return dict(zip(self.kept_names, cells, strict=True)), []
+        if len(cells) == len(self.names):
+            return dict(zip(self.kept_names, compress(cells, self.names), strict=True)), []
         width, defects = len(self.names), []
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}

@@ -130,6 +130,8 @@ def _record(record: DeliveredRecord, has_one_column: bool) -> DeliveredRecord:
         unit=unit,
         figure_ref=f"{ccn}|{measure}|{last}" if ccn and measure and last else None,
     )
+    if not defects:
+        return record
     return DeliveredRecord(record.record_number, delivered, (*record.defects, *defects))
 
 
