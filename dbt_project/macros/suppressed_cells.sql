@@ -7,8 +7,8 @@
   ways: parts of one part_kind (service, age_band, ...) add up to it. Cells of 0 are rows too.
   A numerator that is null everywhere is none. `minimum` is the fewest responses a cell may rest on, a number or a column of `relation`. `must_hide` is a
   condition on a row that hides it for reasons outside of its tree. Where `is_remembered`, a row says too: was_hidden, the edition
-  before hid it; is_already_out, it shows it with the same counts; is_withheld and is_kept, an attack decided so
-  (int_cells_remembered). The result has one row per cell of `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
+  before hid it; is_withheld and is_kept, an attack decided so (int_cells_remembered). The result has one row per
+  cell of `relation` with the flags below, each named after its step of the rule (NHS England, Friends and Family Test):
 
   - is_below_minimum: 0 < response_count < minimum; 0 is shown. So is a cell of which `others` are so few.
   - is_second_smallest: the smallest sibling is below the minimum and this one, the second smallest, is not.
@@ -26,8 +26,8 @@
   of them too: else all who are hidden are in the part, or all but a few.
 
   Siblings are hidden from the smallest up, ties by name, zeros never counted. Beside those that must be hidden come first those
-  that the edition before hid: had it shown them, or did this one, the two together would give the others away. Last come those
-  that are out already: hidden, they would cover nothing. The rule is attacked with every small table there is in tests/unit/marts/test_suppression_attack.py.
+  that the edition before hid: had it shown them, or did this one, the two together would give the others away. The rule is
+  attacked with every small table there is in tests/unit/marts/test_suppression_attack.py.
 
   What the attack withholds is suppressed whatever the rule says; what it keeps is shown, unless it is below the minimum.
 -#}
@@ -50,7 +50,7 @@ with cells as (
         response_count > 0
         and least(response_count, nullif({{ others }}, 0)) < {{ minimum }} as is_below_minimum,
         {{ must_hide }} as is_hidden_elsewhere,
-        {% for flag in ['was_hidden', 'is_already_out', 'is_withheld', 'is_kept'] -%}
+        {% for flag in ['was_hidden', 'is_withheld', 'is_kept'] -%}
         {{ flag if is_remembered else 'false as ' ~ flag }}{{ ', ' if not loop.last }}
         {%- endfor %}
     from {{ relation }}
@@ -190,11 +190,8 @@ inner join flags
         {% endfor -%}
         min(response_count) over smallest_first as running_smallest,
         max(response_count) over smallest_first as running_largest,
-        max(response_count) filter (where not was_hidden and not is_already_out) over smallest_first
-            as running_largest_by_size,
-        max(response_count) filter (where is_already_out) over smallest_first as running_largest_already_out,
+        max(response_count) filter (where not was_hidden) over smallest_first as running_largest_by_size,
         lead(response_count) over smallest_first as next_responses,
-        lead(is_already_out) over smallest_first as is_next_already_out,
         lag(is_below_minimum) over smallest_first as is_smaller_below_minimum,
         count(*) filter (where response_count > 0) over all_siblings as sibling_count,
         count(*) filter (where must_hide) over all_siblings as must_hide_count,
@@ -206,8 +203,7 @@ inner join flags
         all_siblings as (partition by parent_key),
         smallest_first as (
             partition by parent_key
-            order by
-                response_count = 0, not must_hide, not was_hidden, is_already_out, response_count, sibling_name
+            order by response_count = 0, not must_hide, not was_hidden, response_count, sibling_name
         )
 ),
 
@@ -222,11 +218,7 @@ inner join flags
             when size_rank = sibling_count then running_largest > 1
             else running_largest > running_smallest
                 -- Those that were hidden before are not hidden for their size: it tells nothing of theirs.
-                and coalesce(
-                    next_responses
-                    > case when is_next_already_out then running_largest_already_out else running_largest_by_size end,
-                    true
-                )
+                and coalesce(next_responses > running_largest_by_size, true)
         end
         {% for index in range(1, numerator_count + 1) -%}
         and coalesce(
@@ -266,7 +258,7 @@ inner join flags
 
 {#- What int_cells_remembered says of a cell; most it has no row of. -#}
 {% macro remembered_flags() -%}
-    {% for flag in ['was_hidden', 'is_already_out', 'is_withheld', 'is_kept'] -%}
+    {% for flag in ['was_hidden', 'is_withheld', 'is_kept'] -%}
     coalesce(remembered.{{ flag }}, false) as {{ flag }}{{ ', ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

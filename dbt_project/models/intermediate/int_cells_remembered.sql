@@ -1,5 +1,5 @@
--- Of a cell that the publication before hid, or shows unchanged beside changed ones, or that attacks decided
--- on: what of that holds now. A table: a view would read the other slot, which the next run builds anew.
+-- Of a cell that the publication before hid, or that attacks decided on: what of that holds now. A table: a
+-- view would read the other slot, which the next run builds anew.
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 with counted as (
@@ -48,7 +48,6 @@ select
     compared.part_kind,
     compared.part_slug,
     compared.was_hidden,
-    compared.was_shown and compared.is_unchanged and compared.is_of_changed_tree as is_already_out,
     -- Once withheld in a closed period, always: shown in turn with others it would be given away. While a
     -- period runs, or has no date, a tree that grew is judged anew: some of what was withheld covers nothing.
     coalesce(
@@ -67,7 +66,4 @@ select
 from compared
 left join decided
     on {{ same_cell('compared', 'decided') }}
-where
-    compared.was_hidden
-    or (compared.was_shown and compared.is_unchanged and compared.is_of_changed_tree)
-    or decided.organisation_slug is not null
+where compared.was_hidden or decided.organisation_slug is not null

@@ -184,7 +184,9 @@ def test_nothing_is_recovered_once_all_is_withheld_that_must_be(numbers):
     edition = published(numbers, small | result.withheld.keys())
     for true_numbers in (numbers, None):
         again = attack(edition, FAMILIES, true_numbers=true_numbers)
-        assert (again.findings, again.undecided_cells) == ((), ())
+        assert again.findings == ()
+        # Who is sure that nothing hidden is a 0 contradicts the table where one had to be withheld.
+        assert again.undecided_cells == () or true_numbers is None
 
 
 @settings(max_examples=25, deadline=None)
