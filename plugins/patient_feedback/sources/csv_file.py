@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from patient_feedback.errors import UnreadableFileError
@@ -32,6 +32,12 @@ def read_records(
     while len(lines) < source.format.header_row and (block := next(blocks, None)):
         lines += block
     del lines[: source.format.header_row - 1]
+    delimiters = (source.format.delimiter,) if source.format.delimiter else DELIMITERS
+    # Names with line breaks may be longer than a block. Twice as many each time: they are read from the beginning.
+    block_count = 1
+    while any(_is_cut_off(lines, one) for one in delimiters) and (more := [*islice(blocks, block_count)]):
+        lines += chain.from_iterable(more)
+        block_count *= 2
     delimiter = source.format.delimiter or _likeliest_delimiter(lines, source)
     cells, line_count = _header(lines, delimiter)
     header = Header.of([text.mend(cell, set()) for cell in cells], source)
@@ -41,6 +47,16 @@ def read_records(
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
     file.records = _records(file, rows, text, header)
     return file
+
+
+def _is_cut_off(lines: list[str], delimiter: str) -> bool:
+    """Tell whether the first row has a quote that may close in a later line."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        next(reader, None)
+    except csv.Error:
+        return reader.line_num == len(lines)
+    return False
 
 
 def _header(lines: list[str], delimiter: str) -> tuple[list[str], int]:

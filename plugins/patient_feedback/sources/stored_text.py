@@ -79,20 +79,28 @@ class DecodedText:
 
     def blocks(self) -> Iterator[list[str]]:
         """Yield the same lines many at a time, for readers that would wait for each."""
-        begun = ""
+        begun: list[str] = []
+        length, held_back = 0, ""
         while read := self._text.read(BLOCK_LENGTH):
-            while read.endswith("\r") and (more := self._text.read(1)):  # perhaps half a line end
-                read += more
-            lines = io.StringIO(begun + read, newline=self._newline).readlines()
-            begun = "" if lines[-1].endswith(self._line_ends) else lines.pop()
-            if len(begun) > MAXIMUM_LINE_LENGTH:
+            read, held_back = held_back + read, ""
+            if read.endswith("\r"):  # perhaps half a line end
+                read, held_back = read[:-1], "\r"
+            if not (lines := io.StringIO(read, newline=self._newline).readlines()):
+                continue
+            begun.append(lines[0])
+            length += len(lines[0])
+            if length > MAXIMUM_LINE_LENGTH:
                 raise UnreadableFileError(
                     f"The file has a line of over {MAXIMUM_LINE_LENGTH:,} characters: it is no table of text."
                 )
-            if lines:
-                yield lines
-        if begun:
-            yield [begun]
+            if len(lines) == 1 and not lines[0].endswith(self._line_ends):
+                continue
+            lines[0] = "".join(begun)
+            begun = [] if lines[-1].endswith(self._line_ends) else [lines.pop()]
+            length = sum(map(len, begun))
+            yield lines
+        if last := "".join(begun) + held_back:
+            yield [last]
 
     def is_plain(self, text: str) -> bool:
         """Tell whether `mend` would leave the text as it is."""

@@ -205,17 +205,32 @@ def test_memory_does_not_grow_with_the_number_of_rows(declare: Any) -> None:
     assert peak(20_000) < 2 * peak(2_000)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 @given(
+    header=st.sampled_from([HEADER, b'"id","comment\r\nin your words"\r\n']),
     rest=st.text(st.sampled_from('a,"\n\r;é'), max_size=60),
     length=st.integers(1, 9),
 )
-def test_how_much_is_read_at_a_time_changes_nothing(declare: Any, rest: str, length: int) -> None:
-    content = HEADER + rest.encode()
+def test_how_much_is_read_at_a_time_changes_nothing(
+    declare: Any, header: bytes, rest: str, length: int
+) -> None:
+    content = header + rest.encode()
 
-    def read_by(block_length: int) -> list[DeliveredRecord]:
+    def read_by(block_length: int) -> tuple[tuple[str, ...], list[DeliveredRecord]]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stored_text, "BLOCK_LENGTH", block_length)
-            return list(read_records(io.BytesIO(content), declare()).records)
+            file = read_records(io.BytesIO(content), declare())
+            return file.column_names, list(file.records)
 
     assert read_by(length) == read_by(2**16)
+
+
+@pytest.mark.parametrize("after", [b"", b"\n", b"\n2,kind\n"])
+def test_line_over_the_limit_is_refused_wherever_it_ends(
+    declare: Any, monkeypatch: pytest.MonkeyPatch, after: bytes
+) -> None:
+    monkeypatch.setattr(stored_text, "BLOCK_LENGTH", 64)
+    monkeypatch.setattr(stored_text, "MAXIMUM_LINE_LENGTH", 100)
+    content = HEADER + b"1," + b"x" * 99 + after
+    with pytest.raises(UnreadableFileError, match="no table of text"):
+        list(read_records(io.BytesIO(content), declare()).records)

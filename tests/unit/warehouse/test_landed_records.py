@@ -82,3 +82,16 @@ def test_delivery_waits_for_the_records_that_another_transaction_brings(
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             other.execute("delete from landing.delivery where delivery_id = 'without'")
         other.rollback()
+
+
+def test_delivery_is_not_taken_away_by_a_transaction_that_may_not_see_its_records(
+    connection: psycopg.Connection, warehouse: Settings
+) -> None:
+    with connect(warehouse, "other") as other:
+        other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        other.execute("select count(*) from landing.record")
+        connection.execute(RECORD, ("without", 1))
+        connection.commit()
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="read committed"):
+            other.execute("delete from landing.delivery where delivery_id = 'without'")
+        other.rollback()

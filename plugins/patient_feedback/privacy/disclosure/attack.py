@@ -182,6 +182,7 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
         - earlier.changed_cells(settings.families, settings.truth)
     )
     grown = earlier.grown_cells(settings.families, settings.truth)
+    before = with_rest(earlier.true_numbers, settings.families)
 
     def recover() -> _Result:
         known = knowledge_of(
@@ -192,8 +193,9 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
             earlier.edition,
             frozenset(unchanged),
             frozenset(grown),
+            before,
         )
-        return _recover(known, edition.equations, settings, "earlier_edition")
+        return _recover(known, edition.equations, settings, "earlier_edition", before)
 
     result = recover()
     for _ in range(EDITION_ROUNDS):
@@ -227,13 +229,14 @@ def _recover(
     equations: Sequence[Equation],
     settings: _Settings,
     edition: EditionUsed,
+    earlier_truth: Numbers | None = None,
 ) -> _Result:
     presolved = presolve(known.system, known.negligible_width)
     system, columns = presolved.system, presolved.free
     is_target = np.zeros(len(known.system.lower), bool)
     target_unknowns = np.fromiter(known.targets.values(), np.int64, len(known.targets))
     is_target[target_unknowns] = True
-    witness = _witness(known, settings.truth)
+    witness = _witness(known, settings.truth, earlier_truth or {})
     ranges = pinned_unknowns(
         system,
         is_target[columns],
@@ -269,13 +272,13 @@ def _recover(
     )
 
 
-def _witness(known: Knowledge, truth: Numbers) -> Floats | None:
+def _witness(known: Knowledge, truth: Numbers, earlier_truth: Numbers) -> Floats | None:
     """Return the true numbers as a solution that need not be searched for, where they are known."""
     if not truth:
         return None
     values = known.values_of(truth)
     for quantity, unknown in known.earlier_unknown_of.items():
-        number = truth.get(quantity)
+        number = earlier_truth.get(quantity, truth.get(quantity))
         if np.isnan(values[unknown]) and number is not None:
             values[unknown] = number
     return values

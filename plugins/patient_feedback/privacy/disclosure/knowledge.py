@@ -118,14 +118,16 @@ def knowledge_of(
     earlier: Edition | None = None,
     unchanged: frozenset[CellKey] = frozenset(),
     grown: frozenset[CellKey] = frozenset(),
+    earlier_numbers: Numbers | None = None,
 ) -> Knowledge:
     """Return what a reader knows from `edition`, and from an earlier one whose `unchanged` cells hold the same counts.
 
     grown: cells that hold no fewer people than in the earlier edition, in any count.
     protection_width: a hidden number counts as known where its possible values lie less than this apart.
-    true_numbers only keep the reader from assuming that a hidden zero is not one.
+    true_numbers, and earlier_numbers of that edition, only keep the reader from assuming that a hidden zero is not one.
     """
-    return _Builder(families, protection_width, true_numbers or {}).build(edition, earlier, unchanged, grown)
+    builder = _Builder(families, protection_width, true_numbers or {})
+    return builder.build(edition, earlier, unchanged, grown, earlier_numbers or {})
 
 
 def contradicted_cells(edition: Edition, earlier: Edition, families: Mapping[str, Family]) -> set[CellKey]:
@@ -226,14 +228,20 @@ class _Builder:
         earlier: Edition | None,
         unchanged: frozenset[CellKey],
         grown: frozenset[CellKey],
+        earlier_numbers: Numbers,
     ) -> Knowledge:
         facts = facts_of(edition.rows, self.families)
-        self._add_edition(facts, edition.equations, self.unknown_of, {}, frozenset())
+        self._add_edition(facts, edition.equations, self.unknown_of, {}, frozenset(), self.true_numbers)
         told = _told_by_total(facts, edition.equations, self.families)
         if earlier is not None:
             earlier_facts = facts_of(earlier.rows, self.families)
             self._add_edition(
-                earlier_facts, earlier.equations, self.earlier_unknown_of, self.unknown_of, unchanged
+                earlier_facts,
+                earlier.equations,
+                self.earlier_unknown_of,
+                self.unknown_of,
+                unchanged,
+                {**self.true_numbers, **earlier_numbers},
             )
             self._add_growth(facts, earlier_facts, grown - unchanged)
             told_before = _told_by_total(earlier_facts, earlier.equations, self.families)
@@ -270,6 +278,7 @@ class _Builder:
         unknown_of: dict[Quantity, int],
         shared: Mapping[Quantity, int],
         unchanged: frozenset[CellKey],
+        numbers: Numbers,
     ) -> None:
         has_hidden_total = {
             part
@@ -283,7 +292,8 @@ class _Builder:
                 if name not in known.names:
                     continue
                 quantity = Quantity(cell, name)
-                found = self._first_range(quantity, known, family, cell in has_hidden_total)
+                is_zero = numbers.get(quantity) == 0
+                found = self._first_range(quantity, known, family, cell in has_hidden_total, is_zero)
                 if cell in unchanged and quantity in shared:
                     unknown = shared[quantity]
                     self.lower[unknown] = max(self.lower[unknown], found[0])
@@ -328,8 +338,9 @@ class _Builder:
                 if name not in family.scores and now is not None and before is not None:
                     self.rows.add([now, before], [1, -1], 0, inf)
 
+    @staticmethod
     def _first_range(
-        self, quantity: Quantity, known: _CellFacts, family: Family, has_hidden_total: bool
+        quantity: Quantity, known: _CellFacts, family: Family, has_hidden_total: bool, is_zero: bool
     ) -> Range:
         is_score = quantity.name in family.scores
         low, high = known.ranges.get(quantity.name, (-inf, inf) if is_score else (0, inf))
@@ -337,7 +348,6 @@ class _Builder:
             return low, high
         low = max(low, 0)
         if known.is_suppressed and quantity.name in (RESPONSES, DENOMINATOR):
-            is_zero = self.true_numbers.get(quantity) == 0
             if (family.always_shows_zeros or not has_hidden_total) and not is_zero:
                 low = max(low, family.hidden_at_least)
             if family.hidden_at_most is not None and quantity.name == RESPONSES:

@@ -244,6 +244,14 @@ def test_first_answers_of_a_service_that_had_none_are_not_worked_out_from_what_n
     assert ("north", "clinic", RESPONSES) in found(result)
 
 
+def test_hidden_zero_of_the_day_before_is_not_taken_for_somebody(new_table):
+    before = {"clinic": (0, 0, 0), "transport": (8, 2, 0), "ward": (0, 0, 0), "unit": (0, 0, 0)}
+    now = before | {"clinic": (1, 1, 0)}
+    result = two_days(new_table, before, now, {"clinic", "ward"}, {"clinic", "ward", "transport"})
+    assert ("north", "clinic", "favourable") in found(result)
+    assert result.undecided_cells == ()
+
+
 def test_new_service_without_answers_is_no_finding_below_a_hidden_total(new_table):
     yesterday, today = new_table(), new_table()
     for table in (yesterday, today):

@@ -41,6 +41,11 @@ for each row when (new.delivery_id is distinct from old.delivery_id) execute fun
 
 create function landing.keep_deliveries_of_records() returns trigger language plpgsql as $$
 begin
+    -- An older snapshot does not show the records that another transaction brought.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise feature_not_supported using
+            message = 'A delivery is taken away, or named anew, in a transaction that is read committed.';
+    end if;
     if exists (select from landing.record where record.delivery_id = old.delivery_id) then
         raise foreign_key_violation using
             message = 'A delivery whose records are in landing.record stays, and keeps its id: they could not be retraced.';
