@@ -89,9 +89,8 @@ class _Mender:
         self.families, self.numbers, self.earlier, self.deadline = families, numbers, earlier, deadline
         self.rows = _by_place(edition.rows)
         self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
-        self.numbers_of: dict[CellKey, dict[Quantity, float]] = defaultdict(dict)
-        for quantity, number in numbers.items():
-            self.numbers_of[place_of(quantity.cell)][quantity] = number
+        self.numbers_of = _numbers_by_place(numbers)
+        self.earlier_numbers_of = _numbers_by_place(earlier.true_numbers if earlier else {})
         self.equations_of = _by_total(edition.equations)
         self.earlier_equations_of = _by_total(earlier.edition.equations if earlier else ())
         self.already_out = self._already_out()
@@ -269,7 +268,11 @@ class _Mender:
         if earlier is not None:
             rows = [row for place in places for row in self.earlier_rows.get(place, ())]
             equations = [one for place in places for one in self.earlier_equations_of.get(place, ())]
-            earlier = replace(earlier, edition=Edition(rows, equations))
+            earlier = replace(
+                earlier,
+                edition=Edition(rows, equations),
+                true_numbers=_numbers_at(places, self.earlier_numbers_of),
+            )
         ordered = sorted(places, key=sort_key)
         return attack(
             Edition(
@@ -278,9 +281,7 @@ class _Mender:
             ),
             self.families,
             earlier=earlier,
-            true_numbers={
-                quantity: number for place in ordered for quantity, number in self.numbers_of[place].items()
-            },
+            true_numbers=_numbers_at(ordered, self.numbers_of),
         )
 
 
@@ -289,6 +290,17 @@ def _by_place(rows: Iterable[PublishedRow]) -> dict[CellKey, list[PublishedRow]]
     for row in rows:
         by_place[place_of(row.cell)].append(row)
     return by_place
+
+
+def _numbers_by_place(numbers: Numbers) -> dict[CellKey, dict[Quantity, float]]:
+    by_place: dict[CellKey, dict[Quantity, float]] = defaultdict(dict)
+    for quantity, number in numbers.items():
+        by_place[place_of(quantity.cell)][quantity] = number
+    return by_place
+
+
+def _numbers_at(places: Iterable[CellKey], by_place: Mapping[CellKey, Numbers]) -> dict[Quantity, float]:
+    return {quantity: number for place in places for quantity, number in by_place.get(place, {}).items()}
 
 
 def _by_total(equations: Iterable[Equation]) -> dict[CellKey, list[Equation]]:
