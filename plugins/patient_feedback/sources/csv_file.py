@@ -27,41 +27,22 @@ def read_records(
     """
     csv.field_size_limit(MAXIMUM_LINE_LENGTH)
     text = DecodedText(stream, source.format.encodings, newline="")
-    blocks = text.blocks()
-    lines: list[str] = []
-    while len(lines) < source.format.header_row and (block := next(blocks, None)):
-        lines += block
-    del lines[: source.format.header_row - 1]
-    delimiters = (source.format.delimiter,) if source.format.delimiter else DELIMITERS
-    # Names with line breaks may be longer than a block. Twice as many each time: they are read from the beginning.
-    block_count = 1
-    while any(_is_cut_off(lines, one) for one in delimiters) and (more := [*islice(blocks, block_count)]):
-        lines += chain.from_iterable(more)
-        block_count *= 2
+    lines = _Lines(text.blocks())
+    for _ in islice(lines.from_row(), source.format.header_row - 1):
+        lines.read_count += 1
     delimiter = source.format.delimiter or _likeliest_delimiter(lines, source)
-    cells, line_count = _header(lines, delimiter)
+    cells, lines.read_count = _header(lines, delimiter)
     header = Header.of([text.mend(cell, set()) for cell in cells], source)
     if name_of:
         header = header.renamed(name_of)
-    rows = _rows(chain([lines[line_count:]], blocks), delimiter)
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
-    file.records = _records(file, rows, text, header)
+    file.records = _records(file, lines, text, header, delimiter)
     return file
 
 
-def _is_cut_off(lines: list[str], delimiter: str) -> bool:
-    """Tell whether the first row has a quote that may close in a later line."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        next(reader, None)
-    except csv.Error:
-        return reader.line_num == len(lines)
-    return False
-
-
-def _header(lines: list[str], delimiter: str) -> tuple[list[str], int]:
+def _header(lines: _Lines, delimiter: str) -> tuple[list[str], int]:
     """Return the cells with the names of the columns, and how many lines they take."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines.from_row(), delimiter=delimiter, strict=True)
     try:
         cells = next(reader, [])
     except csv.Error as error:
@@ -73,7 +54,7 @@ def _header(lines: list[str], delimiter: str) -> tuple[list[str], int]:
     return cells, reader.line_num
 
 
-def _likeliest_delimiter(lines: list[str], source: Source) -> str:
+def _likeliest_delimiter(lines: _Lines, source: Source) -> str:
     declared = declared_spellings(source)
 
     def fit(delimiter: str) -> tuple[int, int]:
@@ -87,10 +68,10 @@ def _likeliest_delimiter(lines: list[str], source: Source) -> str:
 
 
 def _records(
-    file: DeliveredFile, rows: Iterator[list[str] | str], text: DecodedText, header: Header
+    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str
 ) -> Iterator[DeliveredRecord]:
     number = 0
-    for cells in rows:
+    for cells in _rows(lines, delimiter):
         if isinstance(cells, str):
             payload, found = {LINE_KEY: cells}, [Defect.UNREADABLE_LINE]
         elif not any(map(str.strip, cells)):
@@ -107,13 +88,12 @@ def _records(
     file.encoding, file.is_declared_encoding = text.encoding, text.is_declared_encoding
 
 
-def _rows(blocks: Iterator[list[str]], delimiter: str) -> Iterator[list[str] | str]:
+def _rows(lines: _Lines, delimiter: str) -> Iterator[list[str] | str]:
     """Yield each row's cells, or the line itself where its quotes do not pair.
 
     A quote that is never closed would swallow all that follows: the line that opens it is given up, and
     reading resumes with the next one.
     """
-    lines = _Lines(blocks)
     while True:
         reader = csv.reader(lines.from_row(), delimiter=delimiter, strict=True)
         try:
@@ -137,21 +117,23 @@ class _Lines:
         """Lines since `from_row` that are rows now."""
 
     def from_row(self) -> Iterator[str]:
-        """Yield the lines from the row on that is not read yet."""
+        """Yield the lines from the row on that is not read yet, as often as it is asked for."""
+        self._pass_read()
+        self.read_count = self._passed_count = 0
         return chain.from_iterable(self._from_row())
 
     def _from_row(self) -> Iterator[list[str]]:
         yield self._kept.copy()
         for block in self._blocks:
-            del self._kept[: self.read_count - self._passed_count]
-            self._passed_count = self.read_count
+            self._pass_read()
             self._kept += block
             yield block
 
+    def _pass_read(self) -> None:
+        del self._kept[: self.read_count - self._passed_count]
+        self._passed_count = self.read_count
+
     def give_up(self) -> str:
         """Return the first line of the row that cannot be read; the next one begins with the line after it."""
-        position = self.read_count - self._passed_count
-        line = self._kept[position]
-        del self._kept[: position + 1]
-        self.read_count = self._passed_count = 0
-        return line
+        self._pass_read()
+        return self._kept.pop(0)

@@ -102,15 +102,6 @@ class EarlierEdition:
             if quantity in true_numbers and true_numbers[quantity] != number
         }
 
-    def grown_cells(self, families: Mapping[str, Family], true_numbers: Numbers) -> set[CellKey]:
-        """Return the cells that are known to hold no fewer people than then, in any count."""
-        numbers, counts_of = with_rest(self.true_numbers, families), defaultdict(list)
-        for quantity, number in numbers.items():
-            family = families.get(quantity.cell.family)
-            if family is not None and quantity.name not in family.scores:
-                counts_of[quantity.cell].append(number <= true_numbers.get(quantity, -inf))
-        return {cell for cell, is_grown in counts_of.items() if all(is_grown)}
-
 
 def attack(
     edition: Edition,
@@ -181,8 +172,10 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
         - _with_totals(changed, (*edition.equations, *earlier.edition.equations))
         - earlier.changed_cells(settings.families, settings.truth)
     )
-    grown = earlier.grown_cells(settings.families, settings.truth)
     before = with_rest(earlier.true_numbers, settings.families)
+    grown = _grown_cells(before, settings)
+    # Where it is not known what was counted then, today's number is the best guess.
+    before = {**settings.truth, **before}
 
     def recover() -> _Result:
         known = knowledge_of(
@@ -207,6 +200,16 @@ def _with_earlier(edition: Edition, earlier: EarlierEdition, settings: _Settings
         unchanged -= totals or contradicted
         result = recover()
     return result
+
+
+def _grown_cells(before: Numbers, settings: _Settings) -> set[CellKey]:
+    """Return the cells that are known to hold no fewer people than before, in any count."""
+    counts_of = defaultdict(list)
+    for quantity, number in before.items():
+        family = settings.families.get(quantity.cell.family)
+        if family is not None and quantity.name not in family.scores:
+            counts_of[quantity.cell].append(number <= settings.truth.get(quantity, -inf))
+    return {cell for cell, is_grown in counts_of.items() if all(is_grown)}
 
 
 def _with_totals(cells: set[CellKey], equations: tuple[Equation, ...]) -> set[CellKey]:
@@ -236,7 +239,7 @@ def _recover(
     is_target = np.zeros(len(known.system.lower), bool)
     target_unknowns = np.fromiter(known.targets.values(), np.int64, len(known.targets))
     is_target[target_unknowns] = True
-    witness = _witness(known, settings.truth, earlier_truth or {})
+    witness = _witness(known, settings.truth, earlier_truth)
     ranges = pinned_unknowns(
         system,
         is_target[columns],
@@ -272,13 +275,13 @@ def _recover(
     )
 
 
-def _witness(known: Knowledge, truth: Numbers, earlier_truth: Numbers) -> Floats | None:
+def _witness(known: Knowledge, truth: Numbers, earlier_truth: Numbers | None) -> Floats | None:
     """Return the true numbers as a solution that need not be searched for, where they are known."""
     if not truth:
         return None
     values = known.values_of(truth)
     for quantity, unknown in known.earlier_unknown_of.items():
-        number = earlier_truth.get(quantity, truth.get(quantity))
+        number = (earlier_truth or truth).get(quantity)
         if np.isnan(values[unknown]) and number is not None:
             values[unknown] = number
     return values

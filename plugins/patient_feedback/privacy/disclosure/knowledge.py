@@ -127,7 +127,7 @@ def knowledge_of(
     true_numbers, and earlier_numbers of that edition, only keep the reader from assuming that a hidden zero is not one.
     """
     builder = _Builder(families, protection_width, true_numbers or {})
-    return builder.build(edition, earlier, unchanged, grown, earlier_numbers or {})
+    return builder.build(edition, earlier, unchanged, grown, earlier_numbers or true_numbers or {})
 
 
 def contradicted_cells(edition: Edition, earlier: Edition, families: Mapping[str, Family]) -> set[CellKey]:
@@ -241,7 +241,7 @@ class _Builder:
                 self.earlier_unknown_of,
                 self.unknown_of,
                 unchanged,
-                {**self.true_numbers, **earlier_numbers},
+                earlier_numbers,
             )
             self._add_growth(facts, earlier_facts, grown - unchanged)
             told_before = _told_by_total(earlier_facts, earlier.equations, self.families)

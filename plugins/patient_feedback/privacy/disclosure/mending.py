@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import TypeVar
 
 from patient_feedback.privacy.disclosure.attack import Attack, EarlierEdition, Finding, attack
 from patient_feedback.privacy.disclosure.equations import sort_key
@@ -14,13 +16,14 @@ from patient_feedback.privacy.disclosure.published import (
     OTHERS,
     RESPONSES,
     CellKey,
-    Equation,
     Family,
     Numbers,
     PublishedRow,
     Quantity,
     whole_of,
 )
+
+_Item = TypeVar("_Item")
 
 MOST_WITHHELD = 100
 """What is linked, such as a score in a month, and safe only where more than these are hidden is for a person to look at."""
@@ -87,12 +90,14 @@ class _Mender:
         deadline: float,
     ) -> None:
         self.families, self.numbers, self.earlier, self.deadline = families, numbers, earlier, deadline
-        self.rows = _by_place(edition.rows)
-        self.earlier_rows = _by_place(earlier.edition.rows if earlier else ())
-        self.numbers_of = _numbers_by_place(numbers)
-        self.earlier_numbers_of = _numbers_by_place(earlier.true_numbers if earlier else {})
-        self.equations_of = _by_total(edition.equations)
-        self.earlier_equations_of = _by_total(earlier.edition.equations if earlier else ())
+        self.rows = _by_place(edition.rows, attrgetter("cell"))
+        self.earlier_rows = _by_place(earlier.edition.rows if earlier else (), attrgetter("cell"))
+        self.numbers_of = _by_place(numbers.items(), _cell_of_number)
+        self.earlier_numbers_of = _by_place(earlier.true_numbers.items() if earlier else (), _cell_of_number)
+        self.equations_of = _by_place(edition.equations, attrgetter("total"))
+        self.earlier_equations_of = _by_place(
+            earlier.edition.equations if earlier else (), attrgetter("total")
+        )
         self.already_out = self._already_out()
         self.beside: dict[CellKey, set[CellKey]] = defaultdict(set)
         self.totals_of: dict[CellKey, set[CellKey]] = defaultdict(set)
@@ -266,48 +271,33 @@ class _Mender:
         """Attack the places alone, with what the earlier edition says of them."""
         earlier = self.earlier
         if earlier is not None:
-            rows = [row for place in places for row in self.earlier_rows.get(place, ())]
-            equations = [one for place in places for one in self.earlier_equations_of.get(place, ())]
             earlier = replace(
                 earlier,
-                edition=Edition(rows, equations),
-                true_numbers=_numbers_at(places, self.earlier_numbers_of),
+                edition=Edition(_at(places, self.earlier_rows), _at(places, self.earlier_equations_of)),
+                true_numbers=dict(_at(places, self.earlier_numbers_of)),
             )
         ordered = sorted(places, key=sort_key)
         return attack(
-            Edition(
-                [row for place in ordered for row in self.rows[place]],
-                [equation for place in ordered for equation in self.equations_of.get(place, ())],
-            ),
+            Edition(_at(ordered, self.rows), _at(ordered, self.equations_of)),
             self.families,
             earlier=earlier,
-            true_numbers=_numbers_at(ordered, self.numbers_of),
+            true_numbers=dict(_at(ordered, self.numbers_of)),
         )
 
 
-def _by_place(rows: Iterable[PublishedRow]) -> dict[CellKey, list[PublishedRow]]:
-    by_place: dict[CellKey, list[PublishedRow]] = defaultdict(list)
-    for row in rows:
-        by_place[place_of(row.cell)].append(row)
+def _by_place(items: Iterable[_Item], cell_of: Callable[[_Item], CellKey]) -> dict[CellKey, list[_Item]]:
+    by_place: dict[CellKey, list[_Item]] = defaultdict(list)
+    for item in items:
+        by_place[place_of(cell_of(item))].append(item)
     return by_place
 
 
-def _numbers_by_place(numbers: Numbers) -> dict[CellKey, dict[Quantity, float]]:
-    by_place: dict[CellKey, dict[Quantity, float]] = defaultdict(dict)
-    for quantity, number in numbers.items():
-        by_place[place_of(quantity.cell)][quantity] = number
-    return by_place
+def _cell_of_number(item: tuple[Quantity, float]) -> CellKey:
+    return item[0].cell
 
 
-def _numbers_at(places: Iterable[CellKey], by_place: Mapping[CellKey, Numbers]) -> dict[Quantity, float]:
-    return {quantity: number for place in places for quantity, number in by_place.get(place, {}).items()}
-
-
-def _by_total(equations: Iterable[Equation]) -> dict[CellKey, list[Equation]]:
-    by_total: dict[CellKey, list[Equation]] = defaultdict(list)
-    for equation in equations:
-        by_total[place_of(equation.total)].append(equation)
-    return by_total
+def _at(places: Iterable[CellKey], by_place: Mapping[CellKey, Sequence[_Item]]) -> list[_Item]:
+    return [item for place in places for item in by_place.get(place, ())]
 
 
 def _measures(rows: Iterable[PublishedRow]) -> set[tuple[str, str]]:
