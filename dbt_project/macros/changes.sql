@@ -11,7 +11,7 @@
 
 {% macro is_going_on() -%}
     {#- sqlfluff knows no `execute`, and needs a condition to be there. -#}
-    {{ return(execute is not defined or (execute and env_var('FEEDBACK_CHANGED_SINCE', '') != '')) }}
+    {{ return(execute is not defined or (execute and changed_since() != '')) }}
 {%- endmacro %}
 
 {#- Condition on a row of changes: made after the earlier run, or while it ran. -#}
@@ -29,11 +29,13 @@
 
 {#-
   Condition on `column`, a response_id or comment_id: its row is to be built. The list is not a ref, since a unit test
-  would have to be given it, and an array, since the planner then finds the rows by their indexes.
+  would have to be given it, and an array, since the planner then finds the rows by their indexes. Of an array it expects
+  ten: where that has it set each row beside each other one, the list is no array.
 -#}
-{% macro is_to_build(column, key='response_id') -%}
+{% macro is_to_build(column, key='response_id', as_array=true) -%}
     {%- if is_going_on() -%}
-    {{ column }} = any(array(select {{ key }} from {{ this.include(identifier=false) }}.int_{{ key[:-3] }}s_changed))
+    {%- set changed = 'select ' ~ key ~ ' from ' ~ this.include(identifier=false) ~ '.int_' ~ key[:-3] ~ 's_changed' -%}
+    {{ column }} {{ '= any(array(' ~ changed ~ '))' if as_array else 'in (' ~ changed ~ ')' }}
     {%- else -%}
     true
     {%- endif -%}

@@ -15,14 +15,7 @@ with comments_per_response as (
         count(*) as comment_count,
         count(*) filter (where comment_state = 'text') as text_comment_count
     from {{ ref('int_comments_scored') }}
-    {% if is_going_on() -%}
-    -- Not `is_to_build`: of an array the planner expects ten, and sets each response beside each comment.
-    where
-        response_id in (
-            select changed.response_id
-            from {{ this.include(identifier=false) }}.int_responses_changed as changed
-        )
-    {%- endif %}
+    where {{ is_to_build('response_id', as_array=false) }}
     group by response_id
 )
 
