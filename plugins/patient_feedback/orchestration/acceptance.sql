@@ -736,7 +736,9 @@ where
 -- Nor do they stay in what was landed of the record, in whatever delivery; the hash stays, so that what is delivered
 -- again is still known. The landed file itself goes by the retention rule (docs/production.md).
 update landing.record
-set payload = coalesce(kept_values.columns, '{}') || jsonb_build_object('__content_sha256__', candidate.content_sha256)
+set payload = (
+    coalesce(kept_values.columns, '{}') || jsonb_build_object('__content_sha256__', candidate.content_sha256)
+)::json
 from landing.candidate_record as candidate
 inner join feedback.record as kept
     on candidate.source_slug = kept.source_slug and candidate.source_record_ref = kept.source_record_ref
@@ -745,7 +747,7 @@ inner join landing.record as landed
     on candidate.delivery_id = landed.delivery_id and candidate.record_number = landed.record_number
 cross join lateral (
     select jsonb_object_agg(delivered.name, delivered.value) as columns
-    from jsonb_each(landed.payload) as delivered (name, value)
+    from json_each(landed.payload) as delivered (name, value)
     where delivered.name = any(%(kept_columns)s) or delivered.name = '__withdrawn__'
 ) as kept_values
 where
@@ -753,7 +755,7 @@ where
     and kept.is_withdrawn
     and record.delivery_id = candidate.delivery_id
     and record.record_number = candidate.record_number
-    and not record.payload ? '__content_sha256__'
+    and record.payload -> '__content_sha256__' is null
 
 -- name: candidate_words_of_withdrawn
 delete from landing.candidate_comment as candidate

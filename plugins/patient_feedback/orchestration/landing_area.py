@@ -210,7 +210,7 @@ def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: D
         target = "landing.record (delivery_id, record_number, payload, defects)"
         return _copy(connection, target, delivery_id, delivered)
     connection.execute(
-        "create temporary table delivered (delivery_id text, record_number integer, payload jsonb, defects text[]) "
+        "create temporary table delivered (delivery_id text, record_number integer, payload json, defects text[]) "
         "on commit drop"
     )
     received_count = _copy(connection, "delivered", delivery_id, delivered)

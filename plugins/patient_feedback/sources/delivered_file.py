@@ -32,7 +32,7 @@ class Defect:
 
 
 class DeliveredRecord(msgspec.Struct, frozen=True):
-    """One record; `record_number` counts from 1 in the file's order, `payload` can be stored as jsonb."""
+    """One record; `record_number` counts from 1 in the file's order, `payload` can be stored as JSON."""
 
     record_number: int
     payload: dict[str, Any]

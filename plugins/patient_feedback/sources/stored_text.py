@@ -107,7 +107,7 @@ class DecodedText:
         return text.isascii() and _NUL not in text
 
     def mend(self, value: Any, defects: set[str]) -> Any:
-        """Return the value fit for jsonb, at any depth; add to `defects` what had to be replaced."""
+        """Return the value fit for JSON in PostgreSQL, at any depth; add to `defects` what had to be replaced."""
         if isinstance(value, str):
             return self._mend_text(value, defects)
         return _at_every_depth(value, lambda text: self._mend_text(text, defects))

@@ -55,3 +55,10 @@ def test_engineer_sees_deliveries_but_no_delivered_line_of_column_names(warehous
         for column in ("column_names", "unknown_columns"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
                 connection.execute(f"select {column} from landing.delivery")
+
+
+def test_engineer_sees_where_a_number_was_recovered_but_not_which(warehouse: Settings) -> None:
+    with connect(warehouse, "test", Role.ENGINEER) as connection:
+        connection.execute("select attack_id, recovery, organisation_slug, stratum from audit.recovered_cell")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select quantity from audit.recovered_cell")
