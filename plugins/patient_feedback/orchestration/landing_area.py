@@ -236,19 +236,14 @@ def _copy_records(connection: psycopg.Connection, delivery_id: str, delivered: D
 
 def _copy(connection: psycopg.Connection, target: str, delivery_id: str, delivered: DeliveredFile) -> int:
     """COPY the records as lines of text, many at a time; return how many they were."""
-    as_json = msgspec.json.Encoder().encode
+    as_json, delivery = msgspec.json.Encoder().encode, delivery_id.encode()
     count, lines, size = 0, list[bytes](), 0
     with connection.cursor() as cursor, cursor.copy(f"copy {target} from stdin") as copy:
         for record in delivered.records:
             # JSON has no raw tab or line break, and defects are plain words: only backslashes mean something to COPY.
             payload = as_json(record.payload).replace(b"\\", b"\\\\")
-            defects = ",".join(record.defects)
-            line = b"%b\t%d\t%b\t{%b}\n" % (
-                delivery_id.encode(),
-                record.record_number,
-                payload,
-                defects.encode(),
-            )
+            defects = ",".join(record.defects).encode()
+            line = b"%b\t%d\t%b\t{%b}\n" % (delivery, record.record_number, payload, defects)
             lines.append(line)
             count += 1
             size += len(line)

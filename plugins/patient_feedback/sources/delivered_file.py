@@ -83,7 +83,8 @@ class Header:
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
         if len(cells) == len(self.names):
-            return dict(zip(self.kept_names, compress(cells, self.names), strict=True)), []
+            kept = cells if len(self.kept_names) == len(cells) else compress(cells, self.names)
+            return dict(zip(self.kept_names, kept)), []  # noqa: B905 (as long as each other, and this is each row)
         width, defects = len(self.names), []
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}
