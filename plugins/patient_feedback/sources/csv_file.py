@@ -72,15 +72,16 @@ def _records(
 ) -> Iterator[DeliveredRecord]:
     number = 0
     for cells in _rows(lines, delimiter):
+        row = "".join(cells)
         if isinstance(cells, str):
             payload, found = {LINE_KEY: cells}, [Defect.UNREADABLE_LINE]
-        elif not any(map(str.strip, cells)):
+        elif not row or row.isspace():
             continue
         else:
             payload, found = header.payload(cells)
         number += 1
         # Nearly every row is plain: one look at all of it spares one at each cell.
-        if not text.is_plain("".join(cells)):
+        if not text.is_plain(row):
             defects: set[str] = set()
             payload = {name: text.mend(value, defects) for name, value in payload.items()}
             found += sorted(defects)
