@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,14 @@ BATCH_UNKNOWNS = 2_000
 NEIGHBOUR_ROUNDS = 3
 LINEAR_ROUNDS = 4
 WHOLE_ROUNDS = 12
+
+GLANCE_ROUNDS = 24
+GLANCE_SECONDS = 1.0
+GLANCE_GAP = 0.9
+"""To see unknowns move takes any solution, not the best one: the solver stops early, and is asked another thing."""
+
+MOST_LATE = 2
+"""A component on which the solver was late so often is no longer proven as a whole, but unknown by unknown."""
 BEYOND_ANY_COUNT = 1e6
 
 
@@ -110,6 +119,7 @@ class _Search:
             self._look_apart(~joints)
         self._look_around()
         self._prove(LINEAR_ROUNDS, is_whole=False)
+        self._glance()
         self._prove(WHOLE_ROUNDS, is_whole=True)
         self._measure_one_by_one()
         return Ranges(self.seen_low, self.seen_high, self.is_pinned, self.is_undecided, self.is_impossible)
@@ -160,7 +170,7 @@ class _Search:
         )
         search._look_around()
         search._prove(LINEAR_ROUNDS, is_whole=False)
-        search._prove(WHOLE_ROUNDS, is_whole=True)
+        search._glance()
         self.seen_low[columns] = np.minimum(self.seen_low[columns], search.seen_low)
         self.seen_high[columns] = np.maximum(self.seen_high[columns], search.seen_high)
         self.open &= self.seen_high - self.seen_low < self.width - TOLERANCE
@@ -177,9 +187,32 @@ class _Search:
             upper = np.minimum(self.upper, values + reach)
             self._see_all(active, self._random_objective(), lower, upper, is_whole=False)
 
+    def _glance(self) -> None:
+        """Try whole numbers next to a known solution, as long as any of those asked for moves."""
+        moving = set(self._active())
+        for _ in range(GLANCE_ROUNDS):
+            active = [one for one in self._active() if one in moving]
+            if not active:
+                return
+            reach = np.where(self.system.is_integer, np.maximum(self.width, 1), np.inf)
+            values = np.nan_to_num(self.values)
+            was_open = self.open.copy()
+            objective = np.where(self.open, self._random_objective(), 0.0)
+            self._see_all(
+                active,
+                objective,
+                np.maximum(self.lower, values - reach),
+                np.minimum(self.upper, values + reach),
+                is_whole=True,
+                seconds=min(GLANCE_SECONDS, self.solve_seconds),
+                gap=GLANCE_GAP,
+            )
+            moving = set(np.unique(self.labels[was_open & ~self.open]).tolist())
+
     def _prove(self, rounds: int, is_whole: bool) -> None:
+        late_counts: Counter[int] = Counter()
         for _ in range(rounds):
-            active = self._active()
+            active = [one for one in self._active() if late_counts[one] < MOST_LATE]
             if not active:
                 return
             objective = np.where(self.open, self._random_objective(), 0.0)
@@ -198,8 +231,7 @@ class _Search:
                     for values, state in ((first, states[0]), (last, states[1])):
                         if state == "solved" and self._is_whole(values, columns):
                             self._see(columns, values[columns])
-                    if is_whole:
-                        self._give_up(component, self.is_undecided)
+                    late_counts[component] += is_whole
                     continue
                 targets = columns[was_open[columns]]
                 moved = np.abs(first[targets] - last[targets]) > TOLERANCE
@@ -212,8 +244,14 @@ class _Search:
 
     def _measure_one_by_one(self) -> None:
         """Find the whole range of each target that is left: it moves, but was not seen to move by its width."""
-        for target in np.flatnonzero(self.open):
+        late_counts: Counter[int] = Counter()
+        while self.open.any():
+            target = int(np.flatnonzero(self.open)[0])
             component = int(self.labels[target])
+            if late_counts[component] >= MOST_LATE:
+                self._give_up(component, self.is_undecided)
+                continue
+            self.open[target] = False
             objective = np.zeros(len(self.lower))
             bounds = []
             for direction in (1.0, -1.0):
@@ -222,13 +260,19 @@ class _Search:
                     [component], objective, self.lower, self.upper, is_whole=True
                 )
                 if states.get(component) == "solved":
+                    columns = self.columns_of[component]
+                    self._see(columns, values[columns])
                     bounds.append(float(values[target]))
             if len(bounds) < 2:
-                self.is_undecided[target] = True
+                late_counts[component] += 1
+                self.is_undecided[target] = self._is_still(target)
                 continue
             self.seen_low[target], self.seen_high[target] = min(bounds), max(bounds)
-            self.is_pinned[target] = max(bounds) - min(bounds) < self.width[target] - TOLERANCE
-        self.open[:] = False
+            self.is_pinned[target] = self._is_still(target)
+
+    def _is_still(self, target: int) -> bool:
+        """Tell whether no two values of the target were seen that lie its width apart."""
+        return bool(self.seen_high[target] - self.seen_low[target] < self.width[target] - TOLERANCE)
 
     def _pin(self, targets: Integers, values: Floats) -> None:
         whole = self.system.is_integer[targets]
@@ -248,21 +292,31 @@ class _Search:
         return signs * self.random.uniform(0.5, 1.5, size=len(self.lower))
 
     def _is_whole(self, values: Floats, columns: Integers) -> bool:
+        """Tell whether there is a solution, and one of whole numbers where they are to be whole."""
+        if np.isnan(values[columns]).any():
+            return False
         whole = columns[self.system.is_integer[columns]]
         return bool((np.abs(values[whole] - np.round(values[whole])) < 1e-5).all())
 
     def _see_all(
-        self, wanted: list[int], objective: Floats, lower: Floats, upper: Floats, is_whole: bool
+        self,
+        wanted: list[int],
+        objective: Floats,
+        lower: Floats,
+        upper: Floats,
+        is_whole: bool,
+        seconds: float | None = None,
+        gap: float = 0.0,
     ) -> list[int]:
         """Note a solution of each component; return those whose solution is not whole."""
-        values, states = self._solutions(wanted, objective, lower, upper, is_whole)
+        values, states = self._solutions(wanted, objective, lower, upper, is_whole, seconds, gap)
         fractional = []
         for component in wanted:
             columns = self.columns_of[component]
             state = states.get(component)
             if state == "impossible" and lower is self.lower and upper is self.upper:
                 self._give_up(component, self.is_impossible)
-            elif state == "solved" and self._is_whole(values, columns):
+            elif state != "impossible" and self._is_whole(values, columns):
                 whole = self.system.is_integer[columns]
                 self._see(columns, np.where(whole, np.round(values[columns]), values[columns]))
             elif state == "solved":
@@ -270,7 +324,14 @@ class _Search:
         return fractional
 
     def _solutions(
-        self, wanted: list[int], objective: Floats, lower: Floats, upper: Floats, is_whole: bool
+        self,
+        wanted: list[int],
+        objective: Floats,
+        lower: Floats,
+        upper: Floats,
+        is_whole: bool,
+        seconds: float | None = None,
+        gap: float = 0.0,
     ) -> tuple[Floats, dict[int, str]]:
         """Maximise the objective in each component; whole numbers are asked for one component at a time."""
         values = np.full(len(self.lower), np.nan)
@@ -280,7 +341,7 @@ class _Search:
             batch = queue.pop()
             columns = np.concatenate([self.columns_of[one] for one in batch])
             rows = np.concatenate([self.rows_of[one] for one in batch])
-            state, found = self._solve(columns, rows, objective, lower, upper, is_whole)
+            state, found = self._solve(columns, rows, objective, lower, upper, is_whole, seconds, gap)
             if state != "solved" and len(batch) > 1:
                 queue += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
                 continue
@@ -310,6 +371,8 @@ class _Search:
         lower: Floats,
         upper: Floats,
         is_whole: bool,
+        seconds: float | None,
+        gap: float,
     ) -> tuple[str, Floats | None]:
         from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -325,7 +388,10 @@ class _Search:
             integrality=self.system.is_integer[columns].astype(int) if is_whole else None,
             bounds=Bounds(lower[columns], upper[columns]),
             constraints=limits,
-            options={"time_limit": self.solve_seconds, "mip_rel_gap": 0.0},
+            options={
+                "time_limit": self.solve_seconds if seconds is None else seconds,
+                "mip_rel_gap": gap,
+            },
         )
         if result.status == 2:
             return "impossible", None

@@ -356,6 +356,16 @@ def test_table_that_contradicts_itself_is_undecided(table):
     )
 
 
+def test_what_the_solver_has_no_time_for_is_undecided_and_never_safe(table):
+    for ward in range(6):
+        table.service("north", f"ward {ward}", 3 + ward, 1 + ward % 2, ward)
+    hidden = {table.cell("north", f"ward {ward}") for ward in range(6)}
+    in_time = table.attacked(hidden, knows_truth=False)
+    too_late = table.attacked(hidden, knows_truth=False, solve_seconds=0.0)
+    assert in_time.undecided_cells == ()
+    assert set(too_late.undecided_cells) == hidden
+
+
 def test_finding_keeps_its_number_out_of_its_representation(table):
     table.service("north", "clinic", 3, 1, 1)
     table.service("north", "ward", 20, 10, 4)
