@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -336,18 +338,24 @@ class _Search:
         """Maximise the objective in each component; whole numbers are asked for one component at a time."""
         values = np.full(len(self.lower), np.nan)
         states: dict[int, str] = {}
-        queue = [[one] for one in wanted] if is_whole else list(self._batches(wanted))
-        while queue:
-            batch = queue.pop()
+
+        def solve(batch: list[int]) -> None:
             columns = np.concatenate([self.columns_of[one] for one in batch])
             rows = np.concatenate([self.rows_of[one] for one in batch])
             state, found = self._solve(columns, rows, objective, lower, upper, is_whole, seconds, gap)
             if state != "solved" and len(batch) > 1:
-                queue += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-                continue
+                solve(batch[: len(batch) // 2])
+                solve(batch[len(batch) // 2 :])
+                return
             if found is not None:
                 values[columns] = found
             states.update(dict.fromkeys(batch, state))
+
+        batches = [[one] for one in wanted] if is_whole else list(self._batches(wanted))
+        # The solver lets other threads run meanwhile, and no two batches share an unknown.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(solve, batches):
+                pass
         return values, states
 
     def _batches(self, wanted: list[int]) -> Iterator[list[int]]:
