@@ -1,9 +1,13 @@
-"""`make bench-marts`: what a build of the marts costs from nothing, and what it costs with one in a hundred new."""
+"""`make bench-marts`: what marts cost from nothing, and with one in a hundred new: the build, and the attack on them."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +19,14 @@ from benchmarks.machine import describe_run, seconds
 from benchmarks.marts.generated import generate
 from benchmarks.report import PartResult, Row, Table, write_part, write_results
 from benchmarks.warehouses import warehouses
+from patient_feedback.orchestration.disclosure import attack_marts
 from patient_feedback.orchestration.marts import build_marts, publish_marts
 from patient_feedback.orchestration.task_run import TaskCounts, TaskRun
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
-PART = "build"
+PARTS = ("build", "attack")
 NEW_SHARE = 0.01
 LATE_MONTHS = 3
 INCREMENTAL_GOAL = 0.1
@@ -35,9 +40,38 @@ def main(
     responses: Annotated[
         int, typer.Option(min=100, help="Responses; half of them have a comment.")
     ] = 1_000_000,
+    attacked: Annotated[
+        int,
+        typer.Option(
+            min=100, help="Responses behind the marts that are attacked: so few that most cells are hidden."
+        ),
+    ] = 5_000,
+    only: Annotated[list[str] | None, typer.Option(help=f"One part: {', '.join(PARTS)}.")] = None,
     results: Annotated[Path, typer.Option(help="Where the figures go.")] = FOLDER,
 ) -> None:
-    """Build in both slots from nothing, then go on from there; write results/marts.json and marts.md."""
+    """Measure each part in a warehouse of its own; write results/marts.json and marts.md."""
+    wanted = only or list(PARTS)
+    if unknown := sorted(set(wanted) - set(PARTS)):
+        typer.echo(f"No such part: {', '.join(unknown)}. There are: {', '.join(PARTS)}.", err=True)
+        sys.exit(1)
+    measured: dict[str, tuple[int, Callable[[], PartResult]]] = {
+        "build": (responses, lambda: _build(responses)),
+        "attack": (attacked, lambda: _attack(attacked)),
+    }
+    for part in wanted:
+        count, measure = measured[part]
+        started = time.perf_counter()
+        typer.echo(f"{part} ...", err=True)
+        result = measure()
+        described = describe_run(os.cpu_count() or 1, 1, f"{count:,} generated responses")
+        took = round(time.perf_counter() - started)
+        write_part(results, part, result, {**described, "is_cached": None, "seconds": took})
+    write_results(results, "marts", "Building the marts", list(PARTS))
+    typer.echo((results / "marts.md").read_text(encoding="utf-8"))
+
+
+def _build(responses: int) -> PartResult:
+    """Build in both slots from nothing, then go on from there."""
     new = max(1, round(responses * NEW_SHARE))
     with warehouses() as made, made.empty() as settings:
         generate(settings, 1, responses)
@@ -53,7 +87,6 @@ def main(
             # The other slot goes on too, from what it saw last.
             _built(settings, is_incremental=True)
         nothing = _built(settings, is_incremental=True)
-    described = describe_run(os.cpu_count() or 1, 1, f"{responses:,} generated responses")
     how = "seconds of `dbt build` with its data tests, beside the published marts; unit tests, attack and gate left out"
     rows = [
         Row("full_build", how, responses, over_repeats(full), {f"plain SQL of {heaviest}": _value(plain)}),
@@ -76,9 +109,39 @@ def main(
         tuple((name, f"{models[name]:.1f}", f"{going_on.get(name, 0):.1f}") for name in heavy),
         "Four models are built at the same time: their seconds add up to more than the build's.",
     )
-    write_part(results, PART, PartResult(tuple(rows), (table,)), {**described, "is_cached": None})
-    write_results(results, "marts", "Building the marts", [PART])
-    typer.echo((results / "marts.md").read_text(encoding="utf-8"))
+    return PartResult(tuple(rows), (table,))
+
+
+def _attack(responses: int) -> PartResult:
+    """Attack candidates of which most cells are hidden: the first edition, and a second with that one beside it."""
+    new = max(1, round(responses * NEW_SHARE))
+    taken, found = [], []
+    with warehouses() as made, made.empty() as settings:
+        for first, last in ((1, responses), (responses + 1, responses + new)):
+            generate(settings, first, last)
+            candidate, counts = build_marts(settings, RUN, TaskCounts()), TaskCounts()
+            taken.append(seconds(partial(attack_marts, settings, candidate, RUN, counts)))
+            found.append(counts.counts)
+            publish_marts(settings, candidate, RUN, TaskCounts())
+    how = "seconds of the attack on a candidate, mending included"
+    rows = [
+        Row("attack_first_edition", how, found[0]["cell_count"], _value(taken[0])),
+        Row(
+            "attack_next_edition",
+            f"{how}; {new:,} new responses, the edition before beside it",
+            found[1]["cell_count"],
+            _value(taken[1]),
+        ),
+        Row(
+            "undecided_cells",
+            "suppressed cells on which the attack came to no end, of both editions",
+            sum(one["cell_count"] for one in found),
+            _value(sum(one["undecided_cell_count"] for one in found)),
+            goal=0.0,
+            is_lower_better=True,
+        ),
+    ]
+    return PartResult(tuple(rows))
 
 
 def _built(settings: Settings, *, is_incremental: bool) -> float:
