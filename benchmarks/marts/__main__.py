@@ -115,13 +115,14 @@ def _build(responses: int) -> PartResult:
 def _attack(responses: int) -> PartResult:
     """Attack candidates of which most cells are hidden: the first edition, and a second with that one beside it."""
     new = max(1, round(responses * NEW_SHARE))
-    taken, found = [], []
+    taken: list[float] = []
+    found: list[dict[str, int]] = []
     with warehouses() as made, made.empty() as settings:
         for first, last in ((1, responses), (responses + 1, responses + new)):
             generate(settings, first, last)
             candidate, counts = build_marts(settings, RUN, TaskCounts()), TaskCounts()
             taken.append(seconds(partial(attack_marts, settings, candidate, RUN, counts)))
-            found.append(counts.counts)
+            found.append({name: int(count) for name, count in counts.counts.items()})
             publish_marts(settings, candidate, RUN, TaskCounts())
     how = "seconds of the attack on a candidate, mending included"
     rows = [
