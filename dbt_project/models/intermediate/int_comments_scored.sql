@@ -55,11 +55,17 @@ current_assignments as (
         assignments.text_sha256,
         assignments.theme_set_id,
         assignments.theme_confidence,
-        resolved.surviving_theme_slug as theme_slug
+        resolved.surviving_theme_slug as theme_slug,
+        subthemes.surviving_theme_slug as subtheme_slug
     from {{ ref('stg_analysis__theme_assignments') }} as assignments
     inner join versions on assignments.theme_set_id = versions.theme_set_id
     left join {{ ref('int_themes_resolved') }} as resolved
         on assignments.theme_slug = resolved.theme_slug
+    -- A refit may move a subtheme away from the theme of the one it was merged into: it is then shown in neither.
+    left join {{ ref('int_themes_resolved') }} as subthemes
+        on
+            assignments.subtheme_slug = subthemes.theme_slug
+            and resolved.surviving_theme_slug = subthemes.surviving_parent_slug
 ),
 
 fft_ratings as (
@@ -117,6 +123,7 @@ joined as (
         fft_ratings.rating_class,
         current_assignments.theme_set_id,
         current_assignments.theme_slug,
+        current_assignments.subtheme_slug,
         current_assignments.theme_confidence
     from comments
     inner join kept_responses on comments.response_id = kept_responses.response_id
@@ -176,6 +183,7 @@ scored as (
         end as is_at_odds_with_rating,
         case when analysis_state = 'analysed' then theme_set_id end as theme_set_id,
         case when analysis_state = 'analysed' then theme_slug end as theme_slug,
+        case when analysis_state = 'analysed' then subtheme_slug end as subtheme_slug,
         case when analysis_state = 'analysed' then theme_confidence end as theme_confidence,
         case
             when analysis_state <> 'analysed' or theme_set_id is null then 'not_read'

@@ -23,27 +23,14 @@ totals as (
     from periods
 ),
 
-mentions as (
-    select
-        comment_id,
-        theme_slug
-    from {{ ref('int_theme_comments_placed') }}
-    union all
-    select
-        comment_id,
-        subtheme_slug as theme_slug
-    from {{ ref('int_theme_comments_placed') }}
-    where subtheme_slug is not null
-),
-
 counted as (
     select
-        mentions.theme_slug,
+        placed.theme_slug,
         count(*) filter (where periods.is_recent) as recent_count,
         count(*) filter (where not periods.is_recent) as compared_count
-    from mentions
-    inner join periods on mentions.comment_id = periods.comment_id
-    group by mentions.theme_slug
+    from {{ ref('int_theme_comments_placed') }} as placed
+    inner join periods on placed.comment_id = periods.comment_id
+    group by placed.theme_slug
 ),
 
 shares as (

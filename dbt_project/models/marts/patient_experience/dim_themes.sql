@@ -44,26 +44,13 @@ current_members as (
         on set_members.theme_set_id = versions.theme_set_id
 ),
 
-placed as (
-    select
-        theme_slug,
-        submitted_on
-    from {{ ref('int_theme_comments_placed') }}
-    union all
-    select
-        subtheme_slug as theme_slug,
-        submitted_on
-    from {{ ref('int_theme_comments_placed') }}
-    where subtheme_slug is not null
-),
-
 mentions as (
     select
         theme_slug,
         count(*) as comment_count,
         min(submitted_on) as first_seen_on,
         max(submitted_on) as last_seen_on
-    from placed
+    from {{ ref('int_theme_comments_placed') }}
     group by theme_slug
 )
 
