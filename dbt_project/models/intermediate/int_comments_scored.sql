@@ -61,7 +61,7 @@ current_assignments as (
     inner join versions on assignments.theme_set_id = versions.theme_set_id
     left join {{ ref('int_themes_resolved') }} as resolved
         on assignments.theme_slug = resolved.theme_slug
-    -- A refit may move a subtheme away from the theme of the one it was merged into: it is then shown in neither.
+    -- A refit may move a subtheme away from the theme of the one it was merged into: it is shown in neither.
     left join {{ ref('int_themes_resolved') }} as subthemes
         on
             assignments.subtheme_slug = subthemes.theme_slug
