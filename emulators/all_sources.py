@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,10 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
 from emulators import care_opinion, fhir, google_reviews, qualtrics, s3, sftp, survey_monkey
 from emulators.published_figures import fft_workbook, hcahps_table
 from emulators.sample_feedback import Said, sample_feedback
 from emulators.server import Emulator
+from patient_feedback.stack.postgres import EmbeddedPostgres
+from patient_feedback.warehouse.cluster import create_database
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 FIRST_PORT = 18701
@@ -23,6 +28,14 @@ TABLE = """
 create table answers (
     id integer primary key, submitted_at timestamp not null, updated_at timestamp not null, ward text, score integer,
     comment text, email text
+)
+"""
+REGISTER = "complaints_register"
+READER = "register_reader"
+REGISTER_TABLE = """
+create table complaints (
+    reference text primary key, received_at timestamptz not null, changed_at timestamptz not null, unit text,
+    description text, complainant text
 )
 """
 
@@ -65,6 +78,7 @@ def all_sources(folder: Path, first_port: int = FIRST_PORT) -> Iterator[Connecti
             extra=json.dumps(reviews.extra(url=f"http://127.0.0.1:{first_port + 5}")),
         )
         connections["emulated_survey_tool"] = _survey_tool(folder)
+        connections["emulated_register"] = _register(running, folder, first_port + 8)
         connections["emulated_sftp"] = _sftp(running, first_port + 6)
         connections["emulated_s3"] = _s3(running, first_port + 7)
         yield connections
@@ -160,6 +174,52 @@ def _survey_tool(folder: Path) -> dict[str, Any]:
     return {"conn_type": "sqlite", "schema": str(path)}
 
 
+def stop_register(folder: Path) -> None:
+    """Stop the PostgreSQL below `folder`, if it runs."""
+    EmbeddedPostgres(folder / "register", 0, environ={}).stop()
+
+
+def _register(running: ExitStack, folder: Path, port: int) -> dict[str, Any]:
+    """Run a PostgreSQL of its own with a register of complaints, and a reader who may do no more than read it."""
+    server = EmbeddedPostgres(folder / "register", port, environ={})
+    running.callback(stop_register, folder)
+    server.start()
+    password = secrets.token_urlsafe()
+    server.drop_database(REGISTER)
+    with server.connect() as connection:
+        connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(READER)))
+        connection.execute(
+            sql.SQL("create role {} login password {}").format(sql.Identifier(READER), sql.Literal(password))
+        )
+        create_database(connection, REGISTER, "postgres", [READER])
+    with server.connect(REGISTER) as connection:
+        connection.execute(REGISTER_TABLE)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into complaints values (%s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        f"C-{said.number:04}",
+                        said.moment,
+                        said.moment + timedelta(days=2),
+                        said.ward,
+                        said.text,
+                        "Must Notland",
+                    )
+                    for said in sample_feedback("complaints_1")
+                ],
+            )
+        connection.execute(sql.SQL("grant select on complaints to {}").format(sql.Identifier(READER)))
+    return {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": port,
+        "schema": REGISTER,
+        "login": READER,
+        "password": password,
+    }
+
+
 def _sftp(running: ExitStack, port: int) -> dict[str, Any]:
     server = running.enter_context(sftp.Sftp(PROJECT_DIR / "samples" / "riverside_fft", port))
     return {
@@ -200,6 +260,25 @@ def _s3(running: ExitStack, port: int) -> dict[str, Any]:
         "password": store.secret,
         "extra": json.dumps({"endpoint_url": store.url, "region_name": s3.REGION}),
     }
+
+
+def told() -> dict[str, dict[str, str]]:
+    """Return the words of every record that the emulated systems hold, by the source of examples/all_sources."""
+    return {
+        "north_opinions": _words("{}", "fft_access"),
+        "north_discharge": _words("r{}", "fft_decisions"),
+        "south_discharge": _words("r{}", "survey_en"),
+        "north_panel": _words("R_{:05}", "fft_people"),
+        "north_web_survey": _words("{}", "fft_place"),
+        "north_reviews": _words("v{}", "complaints_1", "survey_en"),
+        "survey_tool": _words("{}", "complaints_2", "complaints_3"),
+        "north_complaints": _words("C-{:04}", "complaints_1"),
+        "north_calls": _words("call-{}", "complaints_3"),
+    }
+
+
+def _words(reference: str, *files: str) -> dict[str, str]:
+    return {reference.format(said.number): said.text for said in sample_feedback(*files)}
 
 
 def write_connections(connections: Mapping[str, Mapping[str, Any]], path: Path) -> None:

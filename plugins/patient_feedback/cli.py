@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -299,13 +300,17 @@ def train(
 @app.command()
 @explained
 def emulate(
-    first_port: Annotated[int, typer.Option(help="The first of eight ports in a row, on 127.0.0.1.")] = 18701,
+    first_port: Annotated[int, typer.Option(help="The first of nine ports in a row, on 127.0.0.1.")] = 18701,
 ) -> None:
     """Run emulated source systems with sample feedback until Ctrl-C, and lead the local Airflow to them."""
     from patient_feedback.stack import lifecycle
     from patient_feedback.stack.emulation import emulated_sources
 
     settings = Settings.from_environment()
+    # Whatever ends it, the emulated systems end with it.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
     lifecycle.make_home(settings)
     lifecycle.bring_up(settings, _say)
     with emulated_sources(settings, first_port) as names:

@@ -310,6 +310,42 @@ def test_defects_of_one_record_are_not_blamed_on_the_others(defective_outcomes):
         assert defective_outcomes[check_id].unexpected_count == expected, check_id
 
 
+def test_withdrawn_records_are_judged_by_no_share_and_hide_nothing(shared_warehouse, land, execute):
+    """Half of the records are withdrawals that name nothing but themselves."""
+    land(shared_warehouse, "taken", 24)
+    execute(
+        shared_warehouse,
+        "update landing.candidate_record set is_withdrawn = true where record_number > 12 and delivery_id = 'taken'",
+        "update landing.candidate_response set submitted_text = null, submitted_on = null, organisation_slug = null, "
+        "service_slug = null where record_number > 12 and delivery_id = 'taken'",
+        "update landing.candidate_answer set answer_state = 'missing', value_code = null, value_number = null "
+        "where record_number > 12 and delivery_id = 'taken'",
+        "update landing.candidate_comment set is_blank = true, comment_text = '' "
+        "where record_number > 12 and delivery_id = 'taken'",
+    )
+    outcomes = run_gate(shared_warehouse, "landing", GateSubject("taken"), "run")
+    assert {one.check_id for one in outcomes if one.outcome != "passed"} == set()
+    assert {one.check_id: one.evaluated_count for one in outcomes}["FB-LND-081"] == 12
+    execute(
+        shared_warehouse,
+        "update landing.candidate_response set submitted_on = null, submitted_text = 'last week' "
+        "where record_number <= 3 and delivery_id = 'taken'",
+        "update landing.candidate_answer set answer_state = 'missing', value_code = null, value_number = null "
+        "where record_number <= 7 and delivery_id = 'taken'",
+        "update landing.candidate_comment set is_blank = true, comment_text = '' "
+        "where record_number <= 8 and delivery_id = 'taken'",
+    )
+    outcomes = run_gate(shared_warehouse, "landing", GateSubject("taken"), "run")
+    failed = {one.check_id: one.unexpected_count for one in outcomes if one.outcome != "passed"}
+    assert failed == {
+        "FB-LND-040": 3,
+        "FB-LND-052": 3,
+        "FB-LND-074": None,
+        "FB-LND-080": 8,
+        "FB-LND-081": None,
+    }
+
+
 def test_refused_delivery_ends_the_gate_at_its_first_suite(shared_warehouse, land, execute):
     land(shared_warehouse, "short", 3)
     execute(

@@ -10,23 +10,54 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 import harbour
 import pytest
-from emulators.all_sources import FIRST_PORT
+from emulators.all_sources import FIRST_PORT, told
 
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import load_sources
 from patient_feedback.stack.airflow import LocalAirflow
-from patient_feedback.stack.emulation import emulated_sources
+from patient_feedback.stack.emulation import PORT_COUNT, emulated_sources
 from patient_feedback.warehouse.connection import connect
 
+Span = tuple[datetime, datetime]
 CLI = Path(sys.executable).parent / "patient-feedback"
-PORT_COUNT = 8
 DOWN = "north_discharge"
 """The source that is away in the first run; its system is emulated_fhir."""
+
+
+def differences(
+    found: Mapping[str, set[str]], truth: Mapping[str, Collection[str]]
+) -> dict[str, tuple[set[str], set[str]]]:
+    """Return by source which records are missing from the warehouse, and which its system never held."""
+    compared = {
+        slug: (set(told_of) - found[slug], found[slug] - set(told_of)) for slug, told_of in truth.items()
+    }
+    return {slug: both for slug, both in compared.items() if any(both)}
+
+
+def most_at_once(spans: Sequence[Span]) -> int:
+    """Return how many of the spans share a moment; where one ends as another begins, they do not."""
+    changes = sorted([(end, -1) for _, end in spans] + [(start, 1) for start, _ in spans])
+    return max(accumulate(change for _, change in changes))
+
+
+def test_spans_that_follow_each_other_are_not_taken_for_parallel_ones() -> None:
+    nine, ten, eleven, noon = (datetime(2026, 1, 5, hour, tzinfo=UTC) for hour in (9, 10, 11, 12))
+    assert most_at_once([(nine, ten), (ten, eleven), (eleven, noon)]) == 1
+    assert most_at_once([(nine, eleven), (ten, noon)]) == 2
+    assert most_at_once([(nine, noon), (ten, eleven), (ten, eleven), (eleven, noon)]) == 3
+
+
+def test_record_that_is_lost_or_made_up_is_named_with_its_source() -> None:
+    truth = {"opinions": {"1": "kind", "2": "noisy"}, "panel": {"R_1": "kind"}}
+    assert differences({"opinions": {"1", "2"}, "panel": {"R_1"}, "files": {"7"}}, truth) == {}
+    assert differences({"opinions": {"1", "3"}, "panel": {"R_1"}}, truth) == {"opinions": ({"2"}, {"3"})}
 
 
 @pytest.fixture
@@ -72,18 +103,21 @@ def test_all_sources_run_together_and_the_one_that_is_down_catches_up(
         ended, output = _run(stack, declaration)
         assert ended == 1, output[-3000:]
         assert f"The source '{DOWN}'" in output and "does not answer" in output and "next run" in output
-        landed = _accepted_counts(settings)
+        landed = _standing_records(settings)
         assert set(landed) == slugs - {DOWN}
-        assert all(landed.values())
-        begun = _first_starts(settings)
-        assert len(begun) == len(slugs), "every source was tried"
+        truth = told()
+        assert differences(landed, {slug: words for slug, words in truth.items() if slug != DOWN}) == {}
+        spans = _ingest_spans(settings)
+        assert len(spans) == len(slugs), "every source was tried"
+        assert most_at_once(spans) > 1, "one source waited for another"
 
     # Emulators that start again hold the same feedback, and Airflow gets the right connections back.
     with emulated_sources(settings, first_port):
         ended, output = _run(stack, declaration)
         assert ended == 0, output[-3000:]
-    caught_up = _accepted_counts(settings)
-    assert caught_up.pop(DOWN) > 0
+    caught_up = _standing_records(settings)
+    assert differences(caught_up, truth) == {}
+    del caught_up[DOWN]
     assert caught_up == landed
     with connect(settings, "test") as connection:
         assert (
@@ -114,23 +148,21 @@ def _run(stack: dict[str, str], declaration: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def _accepted_counts(settings: Settings) -> dict[str, int]:
+def _standing_records(settings: Settings) -> dict[str, set[str]]:
     with connect(settings, "test") as connection:
-        return dict(
-            connection.execute(
-                "select source_slug, count(*) from feedback.record where not is_withdrawn group by 1"
-            ).fetchall()
-        )
+        rows = connection.execute(
+            "select source_slug, array_agg(source_record_ref) from feedback.record where not is_withdrawn group by 1"
+        ).fetchall()
+    return {slug: set(references) for slug, references in rows}
 
 
-def _first_starts(settings: Settings) -> dict[str, object]:
+def _ingest_spans(settings: Settings) -> list[Span]:
+    """Return from when to when each source's tasks ran."""
     with connect(settings, "test") as connection:
-        return dict(
-            connection.execute(
-                "select dag_id, min(started_at) from audit.pipeline_run where dag_id like 'ingest_feedback__%' "
-                "group by 1"
-            ).fetchall()
-        )
+        return connection.execute(
+            "select min(started_at), max(finished_at) from audit.pipeline_run "
+            "where dag_id like 'ingest_feedback__%' group by dag_id"
+        ).fetchall()
 
 
 def _import_connections(settings: Settings, connections: dict[str, dict[str, str]]) -> None:

@@ -49,6 +49,9 @@ class System(ABC):
     @abstractmethod
     def write(self, number: int, words: str, created: datetime, changed: datetime) -> None: ...
 
+    @abstractmethod
+    def erase(self, ref: str, moment: datetime) -> None: ...
+
     def emulator(self) -> Emulator:
         return self.site.emulator()
 
@@ -56,6 +59,12 @@ class System(ABC):
         """Give feedback, or edit what was given, at a moment of the system's clock."""
         self.truth[self.ref(number)] = words
         self.write(number, words, self.created.setdefault(number, moment), moment)
+
+    def remove(self, number: int, moment: datetime) -> None:
+        """Take feedback back; nothing happens where there is none."""
+        if self.truth.pop(self.ref(number), None) is not None:
+            del self.created[number]
+            self.erase(self.ref(number), moment)
 
     def connection(self, emulator: Emulator) -> SourceConnection:
         return SourceConnection("asked_system", f"{emulator.url}{self.base}", "", KEY)
@@ -78,6 +87,9 @@ class Opinions(System):
     def write(self, number: int, words: str, created: datetime, changed: datetime) -> None:
         self.site.put(number, words, created.isoformat())
 
+    def erase(self, ref: str, moment: datetime) -> None:
+        del self.site.opinions[ref]
+
 
 @dataclass
 class Forms(System):
@@ -96,6 +108,10 @@ class Forms(System):
         # Its clock is a minute on when it writes.
         self.site.now = changed - timedelta(minutes=1)
         self.site.put(self.ref(number), said(words), created.isoformat(timespec="seconds"), "amended")
+
+    def erase(self, ref: str, moment: datetime) -> None:
+        self.site.now = moment - timedelta(minutes=1)
+        self.site.delete(ref)
 
 
 @dataclass
@@ -127,6 +143,9 @@ class Panel(System):
         # An edit leaves the date of recording as it is.
         self.site.put(self.ref(number), words, f"{created.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
 
+    def erase(self, ref: str, moment: datetime) -> None:
+        del self.site.responses[ref]
+
 
 @dataclass
 class Survey(System):
@@ -148,6 +167,9 @@ class Survey(System):
     def write(self, number: int, words: str, created: datetime, changed: datetime) -> None:
         self.site.put(number, words, changed.isoformat(), created=created.isoformat())
 
+    def erase(self, ref: str, moment: datetime) -> None:
+        self.site.remove(int(ref))
+
 
 @dataclass
 class Reviews(System):
@@ -163,6 +185,9 @@ class Reviews(System):
     def write(self, number: int, words: str, created: datetime, changed: datetime) -> None:
         moments = [f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" for one in (created, changed)]
         self.site.put(self.ref(number), words, moments[0], updated=moments[1])
+
+    def erase(self, ref: str, moment: datetime) -> None:
+        self.site.remove(ref)
 
     def connection(self, emulator: Emulator) -> SourceConnection:
         return SourceConnection(

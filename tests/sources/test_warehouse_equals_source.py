@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from channel import Channel, declare
+import systems as asked_systems
+from channel import Channel
 from emptying import empty_warehouse
-from emulators.care_opinion import KEY, CareOpinion
 from emulators.server import Emulator, Fault
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from survey_table import READER, SurveyTool, postgres_tool, sqlite_tool
 
 from patient_feedback.errors import FeedbackError
-from patient_feedback.orchestration.landing import land_source
 from patient_feedback.settings import Settings
 from patient_feedback.sources import sql_table
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, SourceConnection
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, kind_module
 from patient_feedback.stack.postgres import EmbeddedPostgres
 
 KEYS = st.integers(1, 5)
@@ -34,7 +37,6 @@ class System(Protocol):
 
     channel: Channel
     question: str
-    faults: tuple[str, ...]
 
     @property
     def truth(self) -> dict[str, str]: ...
@@ -43,55 +45,83 @@ class System(Protocol):
 
     def remove(self, key: int) -> None: ...
 
-    def spoil(self, fault: str) -> None:
-        """Let the next run meet a fault."""
+    def spoil(self, fault: Operation) -> None:
+        """Let the next run meet a fault: its name, and what else there is to say of it."""
 
     def heal(self) -> None: ...
 
     def clear(self) -> None: ...
 
 
-class Site:
-    """Care Opinion, over HTTP."""
+class Asked:
+    """A system that is asked over HTTP; each change is seven minutes after the one before."""
 
-    question = "story"
-    faults = ("500", "500 for good", "broken JSON", "error in a 200", "429", "time-out", "changed while read")
-
-    def __init__(self, site: CareOpinion, emulator: Emulator, channel: Channel) -> None:
-        self.site, self.emulator, self.channel = site, emulator, channel
+    def __init__(self, system: asked_systems.System, emulator: Emulator) -> None:
+        self.system, self.emulator = system, emulator
+        self.question, self.channel = system.question, system.channel
+        self.moment = datetime(2025, 3, 10, 12, tzinfo=UTC)
+        self.pieces_until_kill: int | None = None
 
     @property
     def truth(self) -> dict[str, str]:
-        return {number: opinion["body"] for number, opinion in self.site.opinions.items()}
+        return self.system.truth
 
     def put(self, key: int, words: str) -> None:
-        # In the days in which an opinion may still be edited.
-        self.site.put(key, words, f"2025-03-{3 * key:02}T09:00:00+00:00")
+        self.system.say(key, words, self._next_moment())
 
     def remove(self, key: int) -> None:
-        self.site.opinions.pop(str(key), None)
+        self.system.remove(key, self._next_moment())
 
-    def spoil(self, fault: str) -> None:
-        self.emulator.faults += {
+    def _next_moment(self) -> datetime:
+        self.moment += timedelta(minutes=7)
+        return self.moment
+
+    def spoil(self, fault: Operation) -> None:
+        name, after, *changes = fault
+        if name == "killed":
+            self.pieces_until_kill = after
+            return
+        happening = {
             "500": [Fault(status=500)],
-            "500 for good": [Fault(status=500, path="/tags")] * 6,
+            "500 for good": [Fault(status=500)] * 6,
             "broken JSON": [Fault(body=b'[{"id": 1, "body": "cut')],
-            "error in a 200": [Fault(body=b'"Sorry! Something went wrong."')],
+            "error in a 200": [Fault(body=self.system.error_in_200)],
             "429": [Fault(status=429, headers={"Retry-After": "3"})] * 2,
             "time-out": [Fault(status=504)] * 3,
-            "changed while read": [Fault(path="/tags", before=self._change)],
-        }[fault]
+            "changed while read": [Fault(before=lambda: self._change(*changes))],
+        }[name]
+        self.emulator.faults += [Fault(before=lambda: None)] * after + happening
 
-    def _change(self) -> None:
-        self.put(1, "Came while the pages were read")
-        self.remove(2)
+    def _change(self, changes: list[Operation]) -> None:
+        for name, *given_values in changes:
+            (self.put if name == "put" else self.remove)(*given_values)
 
     def heal(self) -> None:
         self.emulator.faults.clear()
+        self.pieces_until_kill = None
 
     def clear(self) -> None:
-        self.site.opinions.clear()
-        self.heal()
+        """It is new for each example."""
+
+    def watched(
+        self, extract: Callable[[ExtractionRequest], Iterator[Extract]], request: ExtractionRequest
+    ) -> Iterator[Extract]:
+        """Extract, unless the run is to be killed after so many pieces."""
+        kill_after, self.pieces_until_kill = self.pieces_until_kill, None
+        for number, piece in enumerate(extract(request)):
+            if number == kill_after:
+                raise KilledError
+            yield piece
+
+
+@contextmanager
+def asked(kind: str, warehouse: Settings, folder: Path) -> Iterator[Asked]:
+    system = asked_systems.SYSTEMS[kind]()
+    with system.emulator() as emulator, pytest.MonkeyPatch.context() as patched:
+        system.open(warehouse, folder, emulator)
+        made, module = Asked(system, emulator), kind_module(kind)
+        patched.setattr(module, "extract", partial(made.watched, module.extract))
+        yield made
 
 
 class Table:
@@ -120,16 +150,15 @@ class Table:
     def remove(self, key: int) -> None:
         self.tool.remove(key)
 
-    def spoil(self, fault: str) -> None:
-        if fault == "another piece size":
+    def spoil(self, fault: Operation) -> None:
+        (name,) = fault
+        if name == "another piece size":
             self.piece_size = 1 + self.piece_size % 3
-        elif fault == "no right" and self.tool.is_postgres:
+        elif name == "no right" and self.tool.is_postgres:
             self.tool.execute(f"revoke select on responses from {READER}")
         else:
             self.happenings.append(
-                {"session ended": self._end_session, "changed while read": self._change}.get(
-                    fault, self._kill
-                )
+                {"session ended": self._end_session, "changed while read": self._change}.get(name, self._kill)
             )
 
     def _kill(self) -> None:
@@ -170,13 +199,8 @@ class KilledError(Exception):
 
 
 @pytest.fixture(scope="module")
-def site(one_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    truth = CareOpinion()
-    with truth.emulator() as emulator:
-        request = {"page_size": 3, "requests_per_second": 1000, "timeout_seconds": 5}
-        source = declare(tmp_path_factory.mktemp("site"), "opinions", "care_opinion", request=request)
-        connection = SourceConnection("opinions_system", f"{emulator.url}/api/v2", "", KEY)
-        yield Site(truth, emulator, Channel(one_warehouse, source, connection))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("asked")
 
 
 @pytest.fixture(scope="module", params=["postgresql", "sqlite"])
@@ -200,19 +224,29 @@ def table(
         yield system
 
 
-def rounds(faults: tuple[str, ...]) -> st.SearchStrategy[list[Round]]:
-    put = st.tuples(st.just("put"), KEYS, WORDS)
+PUTS = st.tuples(st.just("put"), KEYS, WORDS)
+CHANGES = st.one_of(PUTS, PUTS, st.tuples(st.just("remove"), KEYS))
+REQUESTS = st.integers(0, 6)
+FAULTS_OF_ASKED = st.one_of(
+    st.tuples(
+        st.sampled_from(["500", "500 for good", "broken JSON", "error in a 200", "429", "time-out"]), REQUESTS
+    ),
+    st.tuples(st.just("changed while read"), REQUESTS, st.lists(CHANGES, min_size=1, max_size=3)),
+    st.tuples(st.just("killed"), st.integers(0, 2)),
+)
+FAULTS_OF_TABLE = st.tuples(st.sampled_from(Table.faults))
+
+
+def rounds(faults: st.SearchStrategy[Operation]) -> st.SearchStrategy[list[Round]]:
     happening = st.one_of(
-        put,
-        put,
-        st.tuples(st.just("remove"), KEYS),
+        CHANGES,
         st.tuples(st.just("page size"), st.integers(1, 4)),
-        st.tuples(st.just("fault"), st.sampled_from(faults)),
+        st.tuples(st.just("fault"), faults),
     )
     run = st.sampled_from([("run",), ("run",), ("killed after landing",)])
     one = st.builds(lambda happenings, run: [*happenings, run], st.lists(happening, max_size=5), run)
     # A source that has something is where faults and edits can do harm.
-    first = st.builds(lambda puts: [*puts, ("run",)], st.lists(put, min_size=2, max_size=5))
+    first = st.builds(lambda puts: [*puts, ("run",)], st.lists(PUTS, min_size=2, max_size=5))
     return st.builds(lambda first, others: [first, *others], first, st.lists(one, min_size=1, max_size=3))
 
 
@@ -246,9 +280,7 @@ def live_through(system: System, lived: list[Round]) -> None:
                     if name == "run":
                         channel.run()
                     else:
-                        land_source(
-                            channel.settings, channel.source, "killed", None, lambda _: channel.connection
-                        )
+                        channel.land()
                 except (FeedbackError, KilledError):
                     pass
     system.heal()
@@ -257,28 +289,47 @@ def live_through(system: System, lived: list[Round]) -> None:
     assert channel.run() == 0, "a run with nothing new brings something"
 
 
-@modest
+@pytest.mark.parametrize("kind", sorted(asked_systems.SYSTEMS))
+@settings(modest, max_examples=8)
 @example(
-    [[("put", 1, "A"), ("run",)], [("put", 1, "B"), ("fault", "500 for good"), ("run",)], [("put", 1, "A")]]
+    [
+        [("put", 1, "A"), ("run",)],
+        [("put", 1, "B"), ("fault", ("500 for good", 0)), ("run",)],
+        [("put", 1, "A")],
+    ]
 )
 @example([[("put", 1, "A"), ("put", 2, "B"), ("run",)], [("remove", 2), ("killed after landing",)]])
-@given(lived=rounds(Site.faults))
-def test_warehouse_equals_care_opinion(site: Site, lived: list[Round]) -> None:
-    live_through(site, lived)
+@example(
+    [
+        [("put", number, "A") for number in (1, 2, 3, 4, 5)] + [("run",)],
+        [("put", 2, "B"), ("fault", ("changed while read", 1, [("remove", 1), ("put", 4, "B")])), ("run",)],
+        [("put", 1, "C"), ("put", 3, "C"), ("page size", 1), ("fault", ("killed", 1)), ("run",)],
+    ]
+)
+@given(lived=rounds(FAULTS_OF_ASKED))
+def test_warehouse_equals_asked_system(
+    kind: str, one_warehouse: Settings, folder: Path, lived: list[Round]
+) -> None:
+    with asked(kind, one_warehouse, folder) as system:
+        live_through(system, lived)
 
 
 @settings(modest, max_examples=12)
 @example([[("put", 1, "A"), ("run",)], [("put", 1, "B"), ("run",)]])
 @example(
-    [[("put", 5, "A"), ("run",)], [("remove", 5), ("run",)], [("put", 5, "A"), ("fault", "killed"), ("run",)]]
+    [
+        [("put", 5, "A"), ("run",)],
+        [("remove", 5), ("run",)],
+        [("put", 5, "A"), ("fault", ("killed",)), ("run",)],
+    ]
 )
 @example(
     [
         [("put", 3, "A"), ("put", 2, "A"), ("put", 1, "A"), ("put", 4, "A"), ("run",)],
-        [("page size", 1), ("fault", "session ended"), ("run",)],
+        [("page size", 1), ("fault", ("session ended",)), ("run",)],
         [("remove", 1), ("put", 3, "B"), ("killed after landing",)],
     ]
 )
-@given(lived=rounds(Table.faults))
+@given(lived=rounds(FAULTS_OF_TABLE))
 def test_warehouse_equals_sql_table(table: Table, lived: list[Round]) -> None:
     live_through(table, lived)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -189,19 +189,28 @@ def _changed(
                     for key, (record, sha256) in changed.items()
                 ],
             )
+        hidden = [key for key, (record, _) in changed.items() if not record.content]
+        known_payloads = _known_payloads(connection, source, hidden) if hidden else {}
         for key, (record, _) in changed.items():
-            is_shown = bool(record.content)
-            yield record, None if is_shown else _known_payload(connection, source, key)
+            yield record, known_payloads.get(key)
 
 
-def _known_payload(connection: psycopg.Connection, source: Source, key: str) -> dict[str, Any]:
-    """Return what tells a withdrawn record's response, period and place; none of its words and answers."""
-    row = connection.execute(
-        STATEMENTS["accepted_payload"], {"source_slug": source.slug, "key": key}
-    ).fetchone()
+def _known_payloads(
+    connection: psycopg.Connection, source: Source, keys: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return what tells each withdrawn record's response, period and place; none of its words and answers."""
+    column = source.mapping.record_ref.column
+    payloads: dict[str, dict[str, Any]] = {key: {} for key in keys}
+    for name in ("accepted_payloads", "waiting_payloads"):
+        wanted = [key for key, payload in payloads.items() if not payload]
+        payloads |= connection.execute(
+            STATEMENTS[name], {"source_slug": source.slug, "keys": wanted, "key_column": column}
+        ).fetchall()
     columns = _columns_of_the_response(source.mapping)
-    kept = {name: value for name, value in row[0].items() if name in columns} if row else {}
-    return {**kept, source.mapping.record_ref.column: key}
+    return {
+        key: {**{name: value for name, value in payload.items() if name in columns}, column: key}
+        for key, payload in payloads.items()
+    }
 
 
 def _columns_of_the_response(mapping: FieldMapping) -> set[str]:

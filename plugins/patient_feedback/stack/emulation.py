@@ -12,7 +12,7 @@ from patient_feedback.settings import Settings
 from patient_feedback.stack.airflow import LocalAirflow
 from patient_feedback.stack.processes import is_port_free
 
-PORT_COUNT = 8
+PORT_COUNT = 9
 
 
 @contextmanager
@@ -23,14 +23,17 @@ def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]
     """
     sys.path.append(str(settings.project_dir))
     try:
-        from emulators.all_sources import all_sources, write_connections
+        from emulators.all_sources import all_sources, stop_register, write_connections
     except ImportError as error:
         raise StackError(
             f"The emulators need {error.name}, which comes with what tests need: run `make setup-tests` first."
         ) from None
-    refuse_taken_ports(first_port)
     folder = settings.home / "emulated"
     folder.mkdir(exist_ok=True)
+    refuse_taken_ports(first_port, PORT_COUNT - 1)
+    # No other `emulate` runs on these ports: a server that still does was left by a killed one.
+    stop_register(folder)
+    refuse_taken_ports(first_port + PORT_COUNT - 1, 1)
     with all_sources(folder, first_port) as connections:
         path = folder / "connections.json"
         write_connections(connections, path)
@@ -51,9 +54,9 @@ def emulated_sources(settings: Settings, first_port: int) -> Iterator[list[str]]
         yield sorted(connections)
 
 
-def refuse_taken_ports(first_port: int) -> None:
+def refuse_taken_ports(first_port: int, count: int = PORT_COUNT) -> None:
     """Raise StackError that names a port which another program holds."""
-    for port in range(first_port, first_port + PORT_COUNT):
+    for port in range(first_port, first_port + count):
         if not is_port_free(port):
             raise StackError(
                 f"Port {port}, wanted for an emulated system, is taken: end what holds it, such as another "
