@@ -32,6 +32,7 @@ from patient_feedback.sources.extraction import (
     RawRecord,
     SourceConnection,
     Window,
+    held_back,
     kind_module,
     without_identifiers,
 )
@@ -77,7 +78,7 @@ def land_extracts(
         )
         for extract in kind_module(source.kind).extract(request):
             if extract.is_note:
-                _note_cursor(settings, source, extract, run_id)
+                _note_cursor(settings, request, extract, run_id)
                 continue
             later: list[RawRecord] = []
             piece: Extract | None = extract
@@ -86,7 +87,7 @@ def land_extracts(
                 with connect(settings, "land_deliveries") as connection:
                     landed = _land_extract(connection, settings, request, piece, later, run_id, found_count)
                     if not later and extract.cursor is not None:
-                        _move_cursor(connection, source, extract.cursor, run_id)
+                        _move_cursor(connection, request, extract.cursor, run_id)
                 if landed is not None:
                     delivery_count += 1
                     record_count += landed
@@ -232,10 +233,11 @@ def _moment_of_extraction(connection: psycopg.Connection, source: Source) -> dat
 
 
 def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
+    """Return the cursor, held back to when it was kept."""
     row = connection.execute(
-        "select position from landing.source_cursor where source_slug = %s", (source.slug,)
+        "select position, moved_at from landing.source_cursor where source_slug = %s", (source.slug,)
     ).fetchone()
-    return row[0] or None if row else None
+    return held_back(*row) or None if row else None
 
 
 def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
@@ -243,17 +245,20 @@ def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]
     return frozenset(key for (key,) in rows)
 
 
-def _move_cursor(connection: psycopg.Connection, source: Source, cursor: Cursor, run_id: str) -> None:
+def _move_cursor(
+    connection: psycopg.Connection, request: ExtractionRequest, cursor: Cursor, run_id: str
+) -> None:
+    position = Jsonb(held_back(cursor, request.present))
     connection.execute(
         STATEMENTS["move_cursor"],
-        {"source_slug": source.slug, "position": Jsonb(cursor), "run_id": run_id},
+        {"source_slug": request.source.slug, "position": position, "run_id": run_id},
     )
 
 
-def _note_cursor(settings: Settings, source: Source, note: Extract, run_id: str) -> None:
+def _note_cursor(settings: Settings, request: ExtractionRequest, note: Extract, run_id: str) -> None:
     assert note.cursor is not None
     with connect(settings, "land_deliveries") as connection:
-        _move_cursor(connection, source, note.cursor, run_id)
+        _move_cursor(connection, request, note.cursor, run_id)
 
 
 def _sha256(local: IO[bytes]) -> tuple[str, int]:

@@ -65,8 +65,7 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
     if request.window is None:
         # An opinion that was taken down is no longer listed.
         yield from vanished(request, held, listed)
-        # A date in the future must not hide what comes until then.
-        found.cursor = {"submitted_at": min(newest, utc_text(request.now.isoformat()) or newest)}
+        found.cursor = {"submitted_at": newest}
 
 
 def _listed(client: SourceClient, request: ExtractionRequest, begin: datetime) -> Iterator[Mapping[str, Any]]:

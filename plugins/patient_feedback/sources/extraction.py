@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.moments import not_after
 
 Cursor = dict[str, str]
 """Where the next run begins, in the source's own terms; kept as JSON."""
@@ -67,11 +68,22 @@ class Extract:
 
     records: Iterator[RawRecord]
     cursor: Cursor | None = None
-    """Where the next run begins; None leaves the cursor where it is."""
+    """Where the next run begins; None leaves the cursor where it is. It is held back to the present when it is kept."""
     source_count: int | None = None
     """How many records the source itself says that `records` should hold; None where it cannot count."""
     is_note: bool = False
     """True where there is nothing to land: the cursor alone is kept, such as what the source was asked to prepare."""
+
+
+@dataclass(slots=True)
+class SourceClock:
+    """What time it is where the source is, as far as it says so."""
+
+    earliest: datetime | None = None
+
+    def tell(self, moment: datetime) -> None:
+        """Note a moment that the source called its present."""
+        self.earliest = moment if self.earliest is None else min(self.earliest, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,17 @@ class ExtractionRequest:
     """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
     held_keys: Callable[[], frozenset[str]] = frozenset
     """Ids of the records that the warehouse holds and that are not withdrawn; for sources that say no deletion."""
+    clock: SourceClock = field(default_factory=SourceClock)
+
+    @property
+    def present(self) -> datetime:
+        """The earlier of the two clocks': what is changed from now on may bear a moment of either."""
+        return min(self.now, self.clock.earliest or self.now)
+
+
+def held_back(cursor: Cursor, present: datetime) -> Cursor:
+    """Return the cursor with no moment after the present: a stamp from the future would hide what comes until then."""
+    return {name: not_after(value, present) for name, value in cursor.items()}
 
 
 def longest_wait_seconds(source: Source) -> float:

@@ -72,6 +72,7 @@ class SourceClient:
 
         self._source = request.source
         self._connection = request.connection
+        self._clock = request.clock
         self._base = request.connection.url.rstrip("/") + "/"
         if not urlsplit(self._base).netloc:
             raise FeedbackError(
@@ -203,6 +204,8 @@ class SourceClient:
         except httpx.RequestError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
+        if told := _http_date(answer.headers.get("Date", "")):
+            self._clock.tell(told)
         if answer.status_code in _AGAIN_LATER:
             later = self._reset_seconds(answer)
             raise _TryAgainError(
