@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -43,6 +43,8 @@ from patient_feedback.warehouse.ledger import add_ledger_entry
 
 STATEMENTS = named_statements(Path(__file__).with_name("landing_extracts.sql"))
 BATCH_SIZE = 1_000
+LISTING_MARK = "."
+"""In what is kept of a record's version, before what tells its listing."""
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ def land_extracts(
             _cursor(alone, source),
             window,
             partial(_held_keys, alone, source),
+            partial(_held_listings, alone, source),
         )
         for extract in kind_module(source.kind).extract(request):
             if extract.is_note:
@@ -156,17 +159,15 @@ def _changed(
     identifiers = kind_module(source.kind).IDENTIFIERS
     seen: dict[str, str] = {}
     while batch := list(islice(records, BATCH_SIZE)):
-        cleaned = [
-            RawRecord(one.key, without_identifiers(one.content, identifiers), one.is_withdrawn)
-            for one in batch
-        ]
+        cleaned = [replace(one, content=without_identifiers(one.content, identifiers)) for one in batch]
         known: dict[str, str] = dict(
             connection.execute(
                 STATEMENTS["known_versions"],
                 {"source_slug": source.slug, "keys": [one.key for one in cleaned]},
             ).fetchall()
         )
-        changed: dict[str, tuple[RawRecord, str]] = {}
+        changed: dict[str, RawRecord] = {}
+        versions: dict[str, tuple[str, bool]] = {}
         for record in cleaned:
             counts.extracted += bool(record.content)
             sha256 = content_sha256(record)
@@ -175,8 +176,12 @@ def _changed(
                     later.append(record)
                 continue
             seen[record.key] = sha256
-            if known.get(record.key) != sha256:
-                changed[record.key] = record, sha256
+            version = f"{sha256}{LISTING_MARK}{record.listing}" if record.listing else sha256
+            before = known.get(record.key, "")
+            if before != version:
+                versions[record.key] = version, record.is_withdrawn
+            if before.partition(LISTING_MARK)[0] != sha256:
+                changed[record.key] = record
         with connection.cursor() as cursor:
             cursor.executemany(
                 STATEMENTS["note_versions"],
@@ -184,13 +189,13 @@ def _changed(
                     {
                         "source_slug": source.slug,
                         "key": key,
-                        "sha256": sha256,
-                        "is_withdrawn": record.is_withdrawn,
+                        "sha256": version,
+                        "is_withdrawn": is_withdrawn,
                     }
-                    for key, (record, sha256) in changed.items()
+                    for key, (version, is_withdrawn) in versions.items()
                 ],
             )
-        for key, (record, _) in changed.items():
+        for key, record in changed.items():
             is_shown = bool(record.content)
             yield record, None if is_shown else _known_payload(connection, source, key)
 
@@ -243,6 +248,11 @@ def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
 def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
     rows = connection.execute(STATEMENTS["held_keys"], {"source_slug": source.slug})
     return frozenset(key for (key,) in rows)
+
+
+def _held_listings(connection: psycopg.Connection, source: Source) -> dict[str, str]:
+    rows = connection.execute(STATEMENTS["held_versions"], {"source_slug": source.slug})
+    return {key: version.partition(LISTING_MARK)[2] for key, version in rows}
 
 
 def _move_cursor(

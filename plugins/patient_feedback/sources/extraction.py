@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.moments import not_after
+from patient_feedback.sources.shape import Shape
 
 Cursor = dict[str, str]
 """Where the next run begins, in the source's own terms; kept as JSON."""
@@ -57,6 +58,8 @@ class RawRecord:
     content: Mapping[str, Any]
     is_withdrawn: bool = False
     """The source says that the record is gone; `content` may then be empty."""
+    listing: str = ""
+    """Tells apart what the source's list shows of the record, where asking for all of it costs requests of its own."""
 
 
 @dataclass(slots=True)
@@ -99,6 +102,8 @@ class ExtractionRequest:
     """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
     held_keys: Callable[[], frozenset[str]] = frozenset
     """Ids of the records that the warehouse holds and that are not withdrawn; for sources that say no deletion."""
+    held_listings: Callable[[], Mapping[str, str]] = dict
+    """The same ids, each with the `listing` that was landed last; empty where none was."""
     clock: SourceClock = field(default_factory=SourceClock)
 
     @property
@@ -123,6 +128,9 @@ class SourceKindModule(Protocol):
     IDENTIFIERS: tuple[str, ...]
     """Dotted paths of what identifies a person directly; removed before anything is stored. A path goes
     through lists."""
+
+    SHAPE: Shape | None
+    """The keys of what is landed, so that a change of them is seen; None where they are columns, which show themselves."""
 
     def extract(self, request: ExtractionRequest) -> Iterator[Extract]:
         """Yield what is new or changed since the cursor, or in the window, in pieces that can be landed alone.

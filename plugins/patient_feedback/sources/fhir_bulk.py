@@ -44,6 +44,7 @@ from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
     RESOURCE_TYPE,
+    SHAPE,
     STANDING_STATUS,
     answers_questionnaire,
     payload,
@@ -53,7 +54,7 @@ from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
 
 LONGEST_EXPORT_SECONDS = 6 * 3600.0
 """So long a run waits at most for the server to prepare its files, whatever its deadline."""

@@ -13,6 +13,7 @@ from typing import Any
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import RawRecord
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, Shape, unread_answers
 
 IDENTIFIERS: tuple[str, ...] = ()
 """`raw_record` names what is landed; narrative, contained resources, identifiers, display names, extensions,
@@ -20,6 +21,38 @@ attachments and the wording of items are not among it."""
 RESOURCE_TYPE = "QuestionnaireResponse"
 STANDING_STATUS = frozenset({"completed", "amended"})
 ENTERED_IN_ERROR = "entered-in-error"
+SHAPE = Shape(
+    known=dict.fromkeys(
+        [
+            "resourceType",
+            "id",
+            "meta",
+            "implicitRules",
+            "language",
+            "text",
+            "contained",
+            "extension",
+            "modifierExtension",
+            "identifier",
+            "basedOn",
+            "partOf",
+            "questionnaire",
+            "status",
+            "subject",
+            "encounter",
+            "authored",
+            "author",
+            "source",
+            "item",
+            "_implicitRules",
+            "_language",
+            "_questionnaire",
+            "_status",
+            "_authored",
+        ],
+        ANY,
+    )
+)
 COLUMN_PREFIX = "item."
 VALUE_PREFIX = "value"
 
@@ -32,6 +65,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "valueReference": ("reference",),
 }
 """Of an answer that is no single value: what is read of it, the first that is there."""
+_BESIDE_A_VALUE = frozenset({"id", "item", "extension", "modifierExtension"})
 _LANDED_PARTS = {
     "valueCoding": ("system", "code", "display"),
     "valueQuantity": ("value", "comparator", "unit", "system", "code"),
@@ -47,7 +81,11 @@ def raw_record(resource: Mapping[str, Any], source: Source) -> RawRecord:
     for name in _REFERENCES:
         if name in resource and not source.ignores(name):
             content[name] = _parts(resource[name], ("reference",))
+    if unknown := SHAPE.unknown(resource):
+        content[UNKNOWN_KEYS] = unknown
     if not is_withdrawn:
+        if unknown and "item" not in resource:
+            raise unread_answers(source.slug, unknown)
         content["item"] = _landed_items(resource.get("item"), source)
     return RawRecord(str(resource["id"]), content, is_withdrawn)
 
@@ -127,6 +165,9 @@ def _landed_items(items: Any, source: Source) -> list[dict[str, Any]]:
 
 def _landed_answer(answer: Mapping[str, Any], source: Source, is_ignored: bool) -> dict[str, Any]:
     kept: dict[str, Any] = {}
+    unknown = [name for name in answer if not name.startswith(VALUE_PREFIX) and name not in _BESIDE_A_VALUE]
+    if unknown and len(unknown) == len(answer.keys() - _BESIDE_A_VALUE) and not is_ignored:
+        raise unread_answers(source.slug, unknown)
     for name, value in answer.items():
         if name == "item":
             kept["item"] = _landed_items(value, source)

@@ -15,6 +15,9 @@ from emulators.server import Emulator, Fault
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.settings import Settings
 from patient_feedback.sources.extraction import SourceConnection
+from patient_feedback.warehouse.connection import connect
+
+CRITICALITY = "select value_code from feedback.answer where value_code is not null"
 
 
 @pytest.fixture
@@ -95,6 +98,39 @@ def test_opinion_that_is_taken_down_long_after_is_withdrawn_too(channel: Channel
     channel.run()
     assert channel.withdrawn == {"50"}
     channel.assert_shows("story", truth(site))
+
+
+def test_old_opinion_that_is_edited_is_landed_once_and_others_are_not_asked_for(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    for number in (50, 51):
+        site.put(number, f"Nurse Jane was kind {number}", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    site.opinions["50"] |= {"body": "[a nurse] was kind", "criticality": "severely critical"}
+    # Neither is read: it may change with every list.
+    site.opinions["51"] |= {"author": "Another Name That Must Not Land", "views": 7}
+    emulator.requests.clear()
+    assert channel.run() == 1
+    channel.assert_shows("story", truth(site))
+    assert [code for (code,) in channel.rows(CRITICALITY)] == ["severely critical"]
+    asked = [path.split("/opinions/")[1] for path in emulator.requests if path.endswith("/tags")]
+    assert asked == ["7/tags", "6/tags", "5/tags", "4/tags", "3/tags", "2/tags", "1/tags", "50/tags"]
+    assert channel.run() == 0
+
+
+def test_old_opinion_of_which_no_list_was_noted_is_noted_without_a_delivery(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    site.put(50, "Said long before", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    with connect(channel.settings, "test") as connection:
+        connection.execute(
+            "update landing.extracted_record set content_sha256 = split_part(content_sha256, '.', 1)"
+        )
+    assert channel.run() == 0
+    emulator.requests.clear()
+    assert channel.run() == 0
+    assert not any("/50/" in path for path in emulator.requests)
 
 
 def test_opinion_published_long_after_it_was_submitted_is_not_missed(

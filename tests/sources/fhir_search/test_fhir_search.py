@@ -401,6 +401,36 @@ def test_link_id_that_changed_with_the_version_answers_the_same_question(
     assert drifts == [([], []), (["item.ward"], [])]
 
 
+def test_new_key_of_a_resource_is_named_and_its_value_does_not_land(
+    channel: Channel, forms: FhirServer
+) -> None:
+    forms.resources["r1"]["homeAddress"] = "Must Not Land"
+    channel.run()
+    assert channel.rows("select unknown_columns, missing_columns from landing.delivery") == [
+        (["homeAddress"], [])
+    ]
+    [(url,)] = channel.rows("select landing_url from landing.delivery")
+    assert b"Must Not Land" not in Path(url.removeprefix("file://")).read_bytes()
+    channel.assert_shows("said", truth(forms))
+
+
+@pytest.mark.parametrize("path", ["item", "answer"])
+def test_answers_under_another_key_are_refused_and_those_that_are_held_stay(
+    channel: Channel, forms: FhirServer, path: str
+) -> None:
+    channel.run()
+    before = truth(forms)
+    resource = forms.put("r3", said("The nurse was rude"), "2026-03-03T09:00:00+00:00", "amended")
+    if path == "item":
+        resource["question"] = resource.pop("item")
+    else:
+        item = resource["item"][1]["item"][0]
+        item["answer"] = [{"string": one["valueString"]} for one in item["answer"]]
+    with pytest.raises(FeedbackError, match=r"not known here: (question|string)\."):
+        channel.run()
+    channel.assert_shows("said", before)
+
+
 @pytest.mark.parametrize(
     ("authored", "day"),
     [
