@@ -25,6 +25,7 @@ FEW_VANISHED = 20
 """So many records may be gone at once whatever their share."""
 WAITING_SHARE = 0.75
 """Of the time that a task may take, so much may go into waiting for a source; the rest is for reading and landing."""
+PEM_MARK = "-----BEGIN "
 WITHDRAWN_KEY = "__withdrawn__"
 """Payload key that marks a record which the source took back without saying anything else of it."""
 
@@ -41,12 +42,20 @@ class SourceConnection:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def secret(self) -> str:
-        """Return the password or token; raise FeedbackError that says how to give it."""
-        if not self.password:
+        """Return the key or token without white space around it; raise FeedbackError that says how to give it."""
+        secret = self.password.strip()
+        if not secret:
             raise FeedbackError(
                 f"The Airflow connection '{self.name}' has no password: put the system's key or token there."
             )
-        return self.password
+        # Of keys that are sent only a PEM has lines.
+        signs = secret.replace("\r", "").replace("\n", "") if secret.startswith(PEM_MARK) else secret
+        if not (signs.isascii() and signs.isprintable()):
+            raise FeedbackError(
+                f"The password of the Airflow connection '{self.name}' is no key or token: it holds a line break or a sign "
+                "that none has, such as a letter with an accent. Copy it again from the system, as plain text."
+            )
+        return secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources import http_client
@@ -101,7 +101,7 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
 
 def _noted_job(request: ExtractionRequest) -> str | None:
     job = (request.cursor or {}).get(EXPORT_KEY)
-    if job is None or request.window or urlsplit(job)[:2] != urlsplit(request.connection.url)[:2]:
+    if job is None or request.window or not http_client.is_same_place(job, request.connection.url):
         return None
     return job
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -245,6 +246,24 @@ def test_refused_key_names_the_connection_and_never_the_key(channel: Channel) ->
     with pytest.raises(FeedbackError, match="opinions_system") as raised:
         channel.run()
     assert "wrong-key" not in str(raised.value)
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", "  ", "\u00a0"], ids=repr)
+def test_white_space_around_a_key_is_none_of_it(channel: Channel, site: CareOpinion, around: str) -> None:
+    channel.connection = replace(channel.connection, password=f"{around}{KEY}{around}")
+    channel.run()
+    channel.assert_shows("story", truth(site))
+
+
+@pytest.mark.parametrize("sign", ["\u00e9", "\n", "\u201c", "\x00"], ids=ascii)
+def test_key_that_cannot_be_one_is_named_by_its_connection_and_never_shown(
+    channel: Channel, emulator: Emulator, sign: str
+) -> None:
+    channel.connection = replace(channel.connection, password=f"emul{sign}key")
+    with pytest.raises(FeedbackError, match=r"opinions_system.* Copy it again") as raised:
+        channel.run()
+    assert "emul" not in str(raised.value)
+    assert not emulator.requests
 
 
 def test_author_never_lands(channel: Channel) -> None:
