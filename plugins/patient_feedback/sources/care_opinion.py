@@ -96,7 +96,8 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
             key = str(opinion["id"])
             listing = content_sha256(RawRecord(key, {name: opinion.get(name) for name in LISTED}))
             # An old one that lacks what all have is not changed: the list is, and the newer ones show it.
-            is_changed = held.get(key) != listing and (key not in held or opinion.keys() >= SHAPE.always)
+            is_whole = SHAPE.always <= {name for name, _ in SHAPE.keys(opinion)}
+            is_changed = key not in held or (held[key] != listing and is_whole)
             if is_before and (request.window or not is_changed):
                 continue
             newest = max(newest, submitted_at or "")

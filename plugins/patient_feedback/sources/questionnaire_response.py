@@ -44,11 +44,6 @@ SHAPE = Shape(
             "author",
             "source",
             "item",
-            "_implicitRules",
-            "_language",
-            "_questionnaire",
-            "_status",
-            "_authored",
         ],
         ANY,
     )
@@ -81,10 +76,12 @@ def raw_record(resource: Mapping[str, Any], source: Source) -> RawRecord:
     for name in _REFERENCES:
         if name in resource and not source.ignores(name):
             content[name] = _parts(resource[name], ("reference",))
-    if unknown := SHAPE.unknown(resource):
+    # What a value has beside it (an extension) stands under the same name behind a line.
+    unknown = [name for name in SHAPE.unknown(resource) if name.removeprefix("_") not in SHAPE.known]
+    if unknown:
         content[UNKNOWN_KEYS] = unknown
     if not is_withdrawn:
-        if unknown and "item" not in resource:
+        if "item" not in resource and any(isinstance(resource[name], list) for name in unknown):
             raise unread_answers(source.slug, unknown)
         content["item"] = _landed_items(resource.get("item"), source)
     return RawRecord(str(resource["id"]), content, is_withdrawn)
@@ -165,8 +162,8 @@ def _landed_items(items: Any, source: Source) -> list[dict[str, Any]]:
 
 def _landed_answer(answer: Mapping[str, Any], source: Source, is_ignored: bool) -> dict[str, Any]:
     kept: dict[str, Any] = {}
-    unknown = [name for name in answer if not name.startswith(VALUE_PREFIX) and name not in _BESIDE_A_VALUE]
-    if unknown and len(unknown) == len(answer.keys() - _BESIDE_A_VALUE) and not is_ignored:
+    unknown = answer.keys() - _BESIDE_A_VALUE
+    if unknown and not is_ignored and not any(_is_value(name) for name in unknown):
         raise unread_answers(source.slug, unknown)
     for name, value in answer.items():
         if name == "item":
@@ -176,6 +173,10 @@ def _landed_answer(answer: Mapping[str, Any], source: Source, is_ignored: bool) 
                 _parts(value, _LANDED_PARTS.get(name, ())) if isinstance(value, Mapping) else _scalar(value)
             )
     return kept
+
+
+def _is_value(name: str) -> bool:
+    return name.removeprefix("_").startswith(VALUE_PREFIX)
 
 
 def _column(item: Mapping[str, Any]) -> str:

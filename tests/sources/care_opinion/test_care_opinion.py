@@ -119,6 +119,21 @@ def test_old_opinion_that_is_edited_is_landed_once_and_others_are_not_asked_for(
     assert channel.run() == 0
 
 
+@pytest.mark.parametrize("title", [None, {"plain": "Story"}], ids=["gone", "another type"])
+def test_list_that_changes_its_keys_has_no_old_opinion_asked_for(
+    channel: Channel, site: CareOpinion, emulator: Emulator, title: object
+) -> None:
+    site.put(50, "Said long before", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    for opinion in site.opinions.values():
+        opinion |= {"title": title}
+        if title is None:
+            del opinion["title"]
+    emulator.requests.clear()
+    assert channel.run() == 7
+    assert not any("/50/" in path for path in emulator.requests)
+
+
 def test_old_opinion_of_which_no_list_was_noted_is_noted_without_a_delivery(
     channel: Channel, site: CareOpinion, emulator: Emulator
 ) -> None:

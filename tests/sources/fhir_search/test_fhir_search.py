@@ -414,6 +414,16 @@ def test_new_key_of_a_resource_is_named_and_its_value_does_not_land(
     channel.assert_shows("said", truth(forms))
 
 
+def test_extension_of_a_value_is_no_new_key(channel: Channel, forms: FhirServer) -> None:
+    resource = forms.put("r3", said("The nurse was rude"), "2026-03-03T09:00:00+00:00", "amended")
+    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}
+    resource["_authored"] = absent
+    resource["item"][0]["answer"] = [{"_valueCoding": absent}]
+    channel.run()
+    assert channel.rows("select unknown_columns from landing.delivery") == [([],)]
+    channel.assert_shows("said", truth(forms))
+
+
 @pytest.mark.parametrize("path", ["item", "answer"])
 def test_answers_under_another_key_are_refused_and_those_that_are_held_stay(
     channel: Channel, forms: FhirServer, path: str
