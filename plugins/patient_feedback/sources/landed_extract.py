@@ -12,9 +12,9 @@ from typing import IO, Any, BinaryIO
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord
+from patient_feedback.sources.delivered_file import Defect, DeliveredFile, DeliveredRecord
 from patient_feedback.sources.extraction import WITHDRAWN_KEY, RawRecord, Window, kind_module
-from patient_feedback.sources.shape import Drift
+from patient_feedback.sources.shape import UNREAD, Drift
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import DecodedText
 
@@ -80,6 +80,8 @@ def _records(
         landed = json.loads(line)
         content = landed["content"]
         columns = landed.get(KNOWN_PAYLOAD_KEY) or module.payload(content)
+        if content.get(UNREAD) is True:
+            defects.add(Defect.UNREADABLE_LINE)
         if content and drift is not None:
             drift.see(content)
             # What the kind does not know is read where the declaration names it.

@@ -13,7 +13,7 @@ from typing import Any
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import RawRecord
 from patient_feedback.sources.moments import utc_text
-from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, Shape, unread_answers
+from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, UNREAD, Shape
 
 IDENTIFIERS: tuple[str, ...] = ()
 """`raw_record` names what is landed; narrative, contained resources, identifiers, display names, extensions,
@@ -78,12 +78,12 @@ def raw_record(resource: Mapping[str, Any], source: Source) -> RawRecord:
             content[name] = _parts(resource[name], ("reference",))
     # What a value has beside it (an extension) stands under the same name behind a line.
     unknown = [name for name in SHAPE.unknown(resource) if name.removeprefix("_") not in SHAPE.known]
-    if unknown:
-        content[UNKNOWN_KEYS] = unknown
+    unread: set[str] = set()
     if not is_withdrawn:
-        if "item" not in resource and any(isinstance(resource[name], list) for name in unknown):
-            raise unread_answers(source.slug, unknown)
-        content["item"] = _landed_items(resource.get("item"), source)
+        content["item"] = _landed_items(resource.get("item"), source, unread)
+        content |= {UNREAD: True} if unread or ("item" not in resource and unknown) else {}
+    if unknown or unread:
+        content[UNKNOWN_KEYS] = sorted({*unknown, *unread})
     return RawRecord(str(resource["id"]), content, is_withdrawn)
 
 
@@ -145,29 +145,32 @@ def _value(answer: Mapping[str, Any]) -> Any:
     return None
 
 
-def _landed_items(items: Any, source: Source) -> list[dict[str, Any]]:
+def _landed_items(items: Any, source: Source, unread: set[str]) -> list[dict[str, Any]]:
+    """Return what lands of items; add to `unread` the keys under which an answer stands that nobody can read."""
     landed = []
     for item in _mappings(items):
         is_ignored = source.ignores(_column(item))
         kept: dict[str, Any] = {"linkId": item.get("linkId")}
         if "answer" in item:
             kept["answer"] = [
-                _landed_answer(answer, source, is_ignored) for answer in _mappings(item["answer"])
+                _landed_answer(answer, source, is_ignored, unread) for answer in _mappings(item["answer"])
             ]
         if "item" in item:
-            kept["item"] = _landed_items(item["item"], source)
+            kept["item"] = _landed_items(item["item"], source, unread)
         landed.append(kept)
     return landed
 
 
-def _landed_answer(answer: Mapping[str, Any], source: Source, is_ignored: bool) -> dict[str, Any]:
+def _landed_answer(
+    answer: Mapping[str, Any], source: Source, is_ignored: bool, unread: set[str]
+) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     unknown = answer.keys() - _BESIDE_A_VALUE
     if unknown and not is_ignored and not any(_is_value(name) for name in unknown):
-        raise unread_answers(source.slug, unknown)
+        unread |= unknown
     for name, value in answer.items():
         if name == "item":
-            kept["item"] = _landed_items(value, source)
+            kept["item"] = _landed_items(value, source, unread)
         elif name.startswith(VALUE_PREFIX) and not is_ignored:
             kept[name] = (
                 _parts(value, _LANDED_PARTS.get(name, ())) if isinstance(value, Mapping) else _scalar(value)

@@ -19,6 +19,8 @@ OBJECT: Types = (dict,)
 ANY: Types = (object,)
 UNKNOWN_KEYS = "__unknown__"
 """In the content of a kind that lands only what it knows: the names of what the source showed beside it."""
+UNREAD = "__unread__"
+"""In the content of a record whose answers stand under names that nobody knows: it is set aside as an unreadable line."""
 SEVERAL = 50
 """Of so many records some bear what is usual: a page of reviews without a word is less likely than a change."""
 _NAMES: dict[type, str] = {
@@ -47,8 +49,8 @@ class Shape:
     def keys(self, content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, type]]:
         """Yield the paths that a record bears, each with its value's type; one of a wrong type as `path (type)`."""
         for name, value in content.items():
-            if name == UNKNOWN_KEYS:
-                yield from ((one, object) for one in value)
+            if name in (UNKNOWN_KEYS, UNREAD):
+                yield from ((one, object) for one in (value if name == UNKNOWN_KEYS else ()))
                 continue
             path, given = f"{above}{name}", type(value)
             types = self.known.get(path)
