@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,49 @@ def test_clock_that_is_two_hours_off_loses_nothing(
     assert system.channel.run() == 1
     system.channel.assert_shows(system.question, system.truth)
     assert system.channel.run() == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=4), timedelta(days=30), timedelta(days=60)], ids=str)
+def test_stamp_from_the_future_hides_nothing_that_comes_until_then(
+    system: System, emulator: Emulator, ahead: timedelta
+) -> None:
+    now = datetime.now(UTC)
+    for number in range(6, 9):
+        system.say(number, f"Said some days ago {number}", now - timedelta(days=number - 5))
+    system.say(20, "Stamped by a clock that is ahead", now + ahead)
+    system.channel.run()
+    system.say(7, "Edited meanwhile", now - timedelta(minutes=5))
+    system.say(21, "Said meanwhile", now)
+    assert system.channel.run() == 2
+    system.channel.assert_shows(system.question, system.truth)
+    assert system.channel.run() == 0
+
+
+def test_stamp_from_the_future_hides_nothing_of_a_system_whose_clock_is_late(
+    system: System, emulator: Emulator, waits: list[float]
+) -> None:
+    there = datetime.now(UTC) - timedelta(hours=6)
+    late = Fault(status=500, headers={"Date": format_datetime(there, usegmt=True)})
+    emulator.first = lambda path: late
+    system.say(20, "Stamped by a clock that is ahead", there + timedelta(days=60))
+    system.channel.run()
+    system.say(21, "Said by the clock that is late", there + timedelta(minutes=5))
+    assert system.channel.run() == 1
+    system.channel.assert_shows(system.question, system.truth)
+
+
+def test_cursor_that_was_left_in_the_future_is_read_as_the_moment_when_it_was_kept(
+    system: System, emulator: Emulator
+) -> None:
+    system.say(6, "Said just now", datetime.now(UTC))
+    system.channel.run()
+    with connect(system.channel.settings, "test") as connection:
+        connection.execute(
+            "update landing.source_cursor set position = regexp_replace(position::text, '20[0-9]{2}-', '2099-')::jsonb"
+        )
+    system.say(7, "Said since", datetime.now(UTC))
+    assert system.channel.run() == 1
+    assert "2099" not in str(system.channel.cursor)
 
 
 DAYS = {

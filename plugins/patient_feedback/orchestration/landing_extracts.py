@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -32,6 +32,7 @@ from patient_feedback.sources.extraction import (
     RawRecord,
     SourceConnection,
     Window,
+    held_back,
     kind_module,
     without_identifiers,
 )
@@ -42,6 +43,8 @@ from patient_feedback.warehouse.ledger import add_ledger_entry
 
 STATEMENTS = named_statements(Path(__file__).with_name("landing_extracts.sql"))
 BATCH_SIZE = 1_000
+LISTING_MARK = "."
+"""In what is kept of a record's version, before what tells its listing."""
 
 
 @dataclass(slots=True)
@@ -74,10 +77,11 @@ def land_extracts(
             _cursor(alone, source),
             window,
             partial(_held_keys, alone, source),
+            partial(_held_listings, alone, source),
         )
         for extract in kind_module(source.kind).extract(request):
             if extract.is_note:
-                _note_cursor(settings, source, extract, run_id)
+                _note_cursor(settings, request, extract, run_id)
                 continue
             later: list[RawRecord] = []
             piece: Extract | None = extract
@@ -86,7 +90,7 @@ def land_extracts(
                 with connect(settings, "land_deliveries") as connection:
                     landed = _land_extract(connection, settings, request, piece, later, run_id, found_count)
                     if not later and extract.cursor is not None:
-                        _move_cursor(connection, source, extract.cursor, run_id)
+                        _move_cursor(connection, request, extract.cursor, run_id)
                 if landed is not None:
                     delivery_count += 1
                     record_count += landed
@@ -155,17 +159,15 @@ def _changed(
     identifiers = kind_module(source.kind).IDENTIFIERS
     seen: dict[str, str] = {}
     while batch := list(islice(records, BATCH_SIZE)):
-        cleaned = [
-            RawRecord(one.key, without_identifiers(one.content, identifiers), one.is_withdrawn)
-            for one in batch
-        ]
+        cleaned = [replace(one, content=without_identifiers(one.content, identifiers)) for one in batch]
         known: dict[str, str] = dict(
             connection.execute(
                 STATEMENTS["known_versions"],
                 {"source_slug": source.slug, "keys": [one.key for one in cleaned]},
             ).fetchall()
         )
-        changed: dict[str, tuple[RawRecord, str]] = {}
+        changed: dict[str, RawRecord] = {}
+        versions: dict[str, tuple[str, bool]] = {}
         for record in cleaned:
             counts.extracted += bool(record.content)
             sha256 = content_sha256(record)
@@ -174,8 +176,12 @@ def _changed(
                     later.append(record)
                 continue
             seen[record.key] = sha256
-            if known.get(record.key) != sha256:
-                changed[record.key] = record, sha256
+            version = f"{sha256}{LISTING_MARK}{record.listing}" if record.listing else sha256
+            before = known.get(record.key, "")
+            if before != version:
+                versions[record.key] = version, record.is_withdrawn
+            if before.partition(LISTING_MARK)[0] != sha256:
+                changed[record.key] = record
         with connection.cursor() as cursor:
             cursor.executemany(
                 STATEMENTS["note_versions"],
@@ -183,15 +189,15 @@ def _changed(
                     {
                         "source_slug": source.slug,
                         "key": key,
-                        "sha256": sha256,
-                        "is_withdrawn": record.is_withdrawn,
+                        "sha256": version,
+                        "is_withdrawn": is_withdrawn,
                     }
-                    for key, (record, sha256) in changed.items()
+                    for key, (version, is_withdrawn) in versions.items()
                 ],
             )
-        hidden = [key for key, (record, _) in changed.items() if not record.content]
+        hidden = [key for key, record in changed.items() if not record.content]
         known_payloads = _known_payloads(connection, source, hidden) if hidden else {}
-        for key, (record, _) in changed.items():
+        for key, record in changed.items():
             yield record, known_payloads.get(key)
 
 
@@ -241,10 +247,11 @@ def _moment_of_extraction(connection: psycopg.Connection, source: Source) -> dat
 
 
 def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
+    """Return the cursor, held back to when it was kept."""
     row = connection.execute(
-        "select position from landing.source_cursor where source_slug = %s", (source.slug,)
+        "select position, moved_at from landing.source_cursor where source_slug = %s", (source.slug,)
     ).fetchone()
-    return row[0] or None if row else None
+    return held_back(*row) or None if row else None
 
 
 def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
@@ -252,17 +259,25 @@ def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]
     return frozenset(key for (key,) in rows)
 
 
-def _move_cursor(connection: psycopg.Connection, source: Source, cursor: Cursor, run_id: str) -> None:
+def _held_listings(connection: psycopg.Connection, source: Source) -> dict[str, str]:
+    rows = connection.execute(STATEMENTS["held_versions"], {"source_slug": source.slug})
+    return {key: version.partition(LISTING_MARK)[2] for key, version in rows}
+
+
+def _move_cursor(
+    connection: psycopg.Connection, request: ExtractionRequest, cursor: Cursor, run_id: str
+) -> None:
+    position = Jsonb(held_back(cursor, request.present))
     connection.execute(
         STATEMENTS["move_cursor"],
-        {"source_slug": source.slug, "position": Jsonb(cursor), "run_id": run_id},
+        {"source_slug": request.source.slug, "position": position, "run_id": run_id},
     )
 
 
-def _note_cursor(settings: Settings, source: Source, note: Extract, run_id: str) -> None:
+def _note_cursor(settings: Settings, request: ExtractionRequest, note: Extract, run_id: str) -> None:
     assert note.cursor is not None
     with connect(settings, "land_deliveries") as connection:
-        _move_cursor(connection, source, note.cursor, run_id)
+        _move_cursor(connection, request, note.cursor, run_id)
 
 
 def _sha256(local: IO[bytes]) -> tuple[str, int]:

@@ -39,6 +39,13 @@ select record_key
 from landing.extracted_record
 where source_slug = %(source_slug)s and not is_withdrawn
 
+-- name: held_versions
+select
+    record_key,
+    content_sha256
+from landing.extracted_record
+where source_slug = %(source_slug)s and not is_withdrawn
+
 -- name: move_cursor
 insert into landing.source_cursor as kept (source_slug, position, run_id)
 values (%(source_slug)s, %(position)s, %(run_id)s)

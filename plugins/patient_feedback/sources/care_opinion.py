@@ -8,13 +8,56 @@ from typing import Any
 
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
+from patient_feedback.sources.landed_extract import content_sha256
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.shape import ANY, KEY, LIST, NUMBER, TEXT, Shape, Types
 
 IDENTIFIERS = ("author", "authorName", "authorEmail", "email")
 REQUESTS_PER_SECOND = 5.0
 FIRST_DAY = "2005-01-01T00:00:00+00:00"
-LONGEST_EDIT = timedelta(days=30)
-"""Tags and criticality are given after publication: so far back every run reads again."""
+LONGEST_TAGGING = timedelta(days=30)
+"""Tags are given after publication, and the list does not show them: so far back every run asks for them again."""
+LISTED: dict[str, Types] = {
+    "id": KEY,
+    "title": TEXT,
+    "body": TEXT,
+    "dateOfSubmission": TEXT,
+    "dateOfPublication": TEXT,
+    "criticality": TEXT,
+    "progress": TEXT,
+    "authorRole": TEXT,
+    "authorAgeGroup": TEXT,
+}
+"""What is read of an opinion as the list shows it; where it changes, the opinion is landed again whatever its age."""
+SHAPE = Shape(
+    known={
+        **LISTED,
+        "links": ANY,
+        "tags": LIST,
+        "tags.name": TEXT,
+        "tags.group": TEXT,
+        "tags.polarity": NUMBER,
+        "healthServices": LIST,
+        "healthServices.nacs": TEXT,
+        "healthServices.name": TEXT,
+        "healthServices.type": TEXT,
+        "healthServices.organisation": TEXT,
+        "healthServices.siteNacs": TEXT,
+    },
+    watched={
+        "title": "title",
+        "body": "body",
+        "dateOfSubmission": "submitted",
+        "criticality": "criticality",
+        "tags": "tags",
+        "tags.name": "tags",
+        "healthServices": "organisation",
+        "healthServices.name": "service",
+        "healthServices.organisation": "organisation",
+        "healthServices.siteNacs": "site",
+    },
+    always={"title", "body", "dateOfSubmission", "criticality"},
+)
 WHOLE_KEYS = frozenset({"id", "body", "dateOfSubmission"})
 GONE = (404, 410)
 ERROR_WORDS = "sorry! something went wrong"
@@ -23,7 +66,8 @@ ERROR_WORDS = "sorry! something went wrong"
 def extract(request: ExtractionRequest) -> Iterator[Extract]:
     """Yield one extract: the opinions submitted after the cursor less the time in which one is still tagged.
 
-    An older one is read where it is not held yet. One that is held and no longer listed is withdrawn.
+    An older one is read where it is not held yet, or where the list shows it changed. One that is held and no longer
+    listed is withdrawn.
     """
     found = Extract(iter(()))
     found.records = _opinions(request, found)
@@ -36,11 +80,11 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
     if request.window:
         begin, end = request.window
     else:
-        overlap = max(LONGEST_EDIT, timedelta(minutes=request.source.request.overlap_minutes))
+        overlap = max(LONGEST_TAGGING, timedelta(minutes=request.source.request.overlap_minutes))
         begin, end = datetime.fromisoformat(newest) - overlap, None
     with SourceClient(request, headers, requests_per_second=REQUESTS_PER_SECOND, refusal=_refusal) as client:
         listed: set[str] = set()
-        held = request.held_keys()
+        held = request.held_listings()
         # All are listed, since one that was taken down is told by nothing else; a window's first moment is included.
         since = datetime.fromisoformat(FIRST_DAY) if request.window is None else begin - timedelta(days=1)
         for opinion in _listed(client, request, since):
@@ -49,7 +93,12 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
             if submitted_at and end and datetime.fromisoformat(submitted_at) >= end:
                 continue
             is_before = bool(submitted_at) and datetime.fromisoformat(submitted_at or "") < begin
-            if is_before and (request.window or str(opinion["id"]) in held):
+            key = str(opinion["id"])
+            listing = content_sha256(RawRecord(key, {name: opinion.get(name) for name in LISTED}))
+            # An old one that lacks what all have is not changed: the list is, and the newer ones show it.
+            is_whole = SHAPE.always <= {name for name, _ in SHAPE.keys(opinion)}
+            is_changed = key not in held or (held[key] != listing and is_whole)
+            if is_before and (request.window or not is_changed):
                 continue
             newest = max(newest, submitted_at or "")
             try:
@@ -61,12 +110,12 @@ def _opinions(request: ExtractionRequest, found: Extract) -> Iterator[RawRecord]
                 # Taken down between the list and its tags.
                 listed.discard(str(opinion["id"]))
                 continue
-            yield RawRecord(str(opinion["id"]), {**opinion, "tags": tags, "healthServices": services})
+            content = {**opinion, "tags": tags, "healthServices": services}
+            yield RawRecord(key, content, listing=listing)
     if request.window is None:
         # An opinion that was taken down is no longer listed.
-        yield from vanished(request, held, listed)
-        # A date in the future must not hide what comes until then.
-        found.cursor = {"submitted_at": min(newest, utc_text(request.now.isoformat()) or newest)}
+        yield from vanished(request, frozenset(held), listed)
+        found.cursor = {"submitted_at": newest}
 
 
 def _listed(client: SourceClient, request: ExtractionRequest, begin: datetime) -> Iterator[Mapping[str, Any]]:

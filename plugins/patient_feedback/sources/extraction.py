@@ -13,6 +13,8 @@ from typing import Any, Protocol, cast
 
 from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.declaration import Source, SourceKind
+from patient_feedback.sources.moments import not_after
+from patient_feedback.sources.shape import Shape
 
 Cursor = dict[str, str]
 """Where the next run begins, in the source's own terms; kept as JSON."""
@@ -23,6 +25,7 @@ FEW_VANISHED = 20
 """So many records may be gone at once whatever their share."""
 WAITING_SHARE = 0.75
 """Of the time that a task may take, so much may go into waiting for a source; the rest is for reading and landing."""
+PEM_MARK = "-----BEGIN "
 WITHDRAWN_KEY = "__withdrawn__"
 """Payload key that marks a record which the source took back without saying anything else of it."""
 
@@ -39,12 +42,20 @@ class SourceConnection:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def secret(self) -> str:
-        """Return the password or token; raise FeedbackError that says how to give it."""
-        if not self.password:
+        """Return the key or token without white space around it; raise FeedbackError that says how to give it."""
+        secret = self.password.strip()
+        if not secret:
             raise FeedbackError(
                 f"The Airflow connection '{self.name}' has no password: put the system's key or token there."
             )
-        return self.password
+        # Of keys that are sent only a PEM has lines.
+        signs = secret.replace("\r", "").replace("\n", "") if secret.startswith(PEM_MARK) else secret
+        if not (signs.isascii() and signs.isprintable()):
+            raise FeedbackError(
+                f"The password of the Airflow connection '{self.name}' is no key or token: it holds a line break or a sign "
+                "that none has, such as a letter with an accent. Copy it again from the system, as plain text."
+            )
+        return secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,8 @@ class RawRecord:
     content: Mapping[str, Any]
     is_withdrawn: bool = False
     """The source says that the record is gone; `content` may then be empty."""
+    listing: str = ""
+    """Tells apart what the source's list shows of the record, where asking for all of it costs requests of its own."""
 
 
 @dataclass(slots=True)
@@ -67,11 +80,22 @@ class Extract:
 
     records: Iterator[RawRecord]
     cursor: Cursor | None = None
-    """Where the next run begins; None leaves the cursor where it is."""
+    """Where the next run begins; None leaves the cursor where it is. It is held back to the present when it is kept."""
     source_count: int | None = None
     """How many records the source itself says that `records` should hold; None where it cannot count."""
     is_note: bool = False
     """True where there is nothing to land: the cursor alone is kept, such as what the source was asked to prepare."""
+
+
+@dataclass(slots=True)
+class SourceClock:
+    """What time it is where the source is, as far as it says so."""
+
+    earliest: datetime | None = None
+
+    def tell(self, moment: datetime) -> None:
+        """Note a moment that the source called its present."""
+        self.earliest = moment if self.earliest is None else min(self.earliest, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +111,19 @@ class ExtractionRequest:
     """A backfill's interval: what was changed in it is wanted, whatever the cursor says."""
     held_keys: Callable[[], frozenset[str]] = frozenset
     """Ids of the records that the warehouse holds and that are not withdrawn; for sources that say no deletion."""
+    held_listings: Callable[[], Mapping[str, str]] = dict
+    """The same ids, each with the `listing` that was landed last; empty where none was."""
+    clock: SourceClock = field(default_factory=SourceClock)
+
+    @property
+    def present(self) -> datetime:
+        """The earlier of the two clocks': what is changed from now on may bear a moment of either."""
+        return min(self.now, self.clock.earliest or self.now)
+
+
+def held_back(cursor: Cursor, present: datetime) -> Cursor:
+    """Return the cursor with no moment after the present: a stamp from the future would hide what comes until then."""
+    return {name: not_after(value, present) for name, value in cursor.items()}
 
 
 def longest_wait_seconds(source: Source) -> float:
@@ -100,6 +137,9 @@ class SourceKindModule(Protocol):
     IDENTIFIERS: tuple[str, ...]
     """Dotted paths of what identifies a person directly; removed before anything is stored. A path goes
     through lists."""
+
+    SHAPE: Shape | None
+    """The keys of what is landed, so that a change of them is seen; None where they are columns, which show themselves."""
 
     def extract(self, request: ExtractionRequest) -> Iterator[Extract]:
         """Yield what is new or changed since the cursor, or in the window, in pieces that can be landed alone.

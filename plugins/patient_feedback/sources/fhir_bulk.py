@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.sources import http_client
@@ -44,6 +44,7 @@ from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
     RESOURCE_TYPE,
+    SHAPE,
     STANDING_STATUS,
     answers_questionnaire,
     payload,
@@ -53,7 +54,7 @@ from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
 
 LONGEST_EXPORT_SECONDS = 6 * 3600.0
 """So long a run waits at most for the server to prepare its files, whatever its deadline."""
@@ -100,7 +101,7 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
 
 def _noted_job(request: ExtractionRequest) -> str | None:
     job = (request.cursor or {}).get(EXPORT_KEY)
-    if job is None or request.window or urlsplit(job)[:2] != urlsplit(request.connection.url)[:2]:
+    if job is None or request.window or not http_client.is_same_place(job, request.connection.url):
         return None
     return job
 

@@ -16,6 +16,7 @@ from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
     RESOURCE_TYPE,
+    SHAPE,
     STANDING_STATUS,
     answers_questionnaire,
     payload,
@@ -23,7 +24,7 @@ from patient_feedback.sources.questionnaire_response import (
 )
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
 
 WANTED_STATUS = ",".join(sorted({*STANDING_STATUS, ENTERED_IN_ERROR}))
 GONE = (404, 410)

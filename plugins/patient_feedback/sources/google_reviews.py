@@ -11,6 +11,7 @@ from typing import Any
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.shape import FLAG, OBJECT, TEXT, Shape
 from patient_feedback.sources.token_grant import refresh_token_grant
 
 # A reply is the organisation's and often greets the reviewer by name.
@@ -25,6 +26,24 @@ LISTINGS = 3
 """So often the reviews are listed where they change while they are read."""
 LATEST_REPLY = timedelta(days=30)
 """A reply does not move a review in the list: so far back every run reads again."""
+SHAPE = Shape(
+    known={
+        "name": TEXT,
+        "reviewId": TEXT,
+        "reviewer": OBJECT,
+        "reviewer.isAnonymous": FLAG,
+        "starRating": TEXT,
+        "comment": TEXT,
+        "createTime": TEXT,
+        "updateTime": TEXT,
+        "reviewReply": OBJECT,
+        "reviewReply.updateTime": TEXT,
+    },
+    watched={"starRating": "star_rating", "comment": "comment", "createTime": "created"},
+    always={"starRating", "createTime"},
+    # A review may consist of stars alone.
+    usual={"comment"},
+)
 WHOLE_KEYS = frozenset({"reviewId", "updateTime"})
 _TRANSLATED_FIRST = re.compile(r"\s*\(Translated by Google\).*?\n\s*\(Original\)\s*(.*)", re.DOTALL)
 _TRANSLATED_LAST = re.compile(r"(.*?)\n\s*\(Translated by Google\)", re.DOTALL)

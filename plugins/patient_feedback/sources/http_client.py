@@ -28,6 +28,7 @@ from patient_feedback.sources.token_grant import TokenGrant
 
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 120.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
 CHUNK_BYTES = 1024 * 1024
 Parameters = Mapping[str, Any] | list[tuple[str, str]] | None
 _AGAIN_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -72,6 +73,7 @@ class SourceClient:
 
         self._source = request.source
         self._connection = request.connection
+        self._clock = request.clock
         self._base = request.connection.url.rstrip("/") + "/"
         if not urlsplit(self._base).netloc:
             raise FeedbackError(
@@ -203,6 +205,8 @@ class SourceClient:
         except httpx.RequestError as error:
             # Its message may hold the address with its query.
             raise _TryAgainError(f"does not answer ({type(error).__name__})") from None
+        if told := _http_date(answer.headers.get("Date", "")):
+            self._clock.tell(told)
         if answer.status_code in _AGAIN_LATER:
             later = self._reset_seconds(answer)
             raise _TryAgainError(
@@ -225,7 +229,7 @@ class SourceClient:
 
     def _refuse_stranger(self, url: str, has_auth: bool) -> None:
         """A link in an answer must not carry the key to another host, nor lead to one that nobody named."""
-        if urlsplit(url)[:2] == urlsplit(self._base)[:2]:
+        if is_same_place(url, self._base):
             return
         elsewhere = (
             f"The source '{self._source.slug}' points to {_shown(url)}, which is not where its connection "
@@ -233,7 +237,8 @@ class SourceClient:
         if has_auth:
             raise FeedbackError(f"{elsewhere}'{self._connection.name}' leads: the key is not sent there.")
         named = self._connection.extra.get("file_hosts") or ()
-        if _shown_host(url) not in ([named] if isinstance(named, str) else named):
+        hosts = {str(one).lower() for one in ([named] if isinstance(named, str) else named)}
+        if hosts.isdisjoint({_shown_host(url), urlsplit(url).netloc.lower()}):
             raise FeedbackError(
                 f"{elsewhere}'{self._connection.name}' leads. If its files lie there, name the host in the connection's "
                 f'extra: {{"file_hosts": ["{_shown_host(url)}"]}}.'
@@ -301,6 +306,16 @@ def _http_date(given: str) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def is_same_place(one: str, other: str) -> bool:
+    """Tell whether two addresses lead to one host: by scheme, host and port, however they are written."""
+    return _place(one) == _place(other)
+
+
+def _place(url: str) -> tuple[str, ...]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[0], _shown_host(url)
+
+
 def _shown(url: str) -> str:
     """Return an address without user, query and fragment, where secrets stand."""
     parts = urlsplit(url)
@@ -308,5 +323,11 @@ def _shown(url: str) -> str:
 
 
 def _shown_host(url: str) -> str:
+    """Return the host in small letters, with its port unless it is the scheme's own."""
     parts = urlsplit(url)
-    return f"{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    try:
+        port = parts.port
+    except ValueError:
+        # No number, or too large a one.
+        return parts.netloc.rpartition("@")[2]
+    return f"{parts.hostname}{'' if port in (None, DEFAULT_PORTS.get(parts.scheme)) else f':{port}'}"

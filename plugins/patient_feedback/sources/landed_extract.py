@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import IO, Any, BinaryIO
 
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord
+from patient_feedback.sources.delivered_file import Defect, DeliveredFile, DeliveredRecord
 from patient_feedback.sources.extraction import WITHDRAWN_KEY, RawRecord, Window, kind_module
+from patient_feedback.sources.shape import UNREAD, Drift
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import DecodedText
 
@@ -70,12 +72,20 @@ def _records(
     # What a record of the kind always has is no missing column where an extract holds withdrawals alone,
     # nor is any where it holds nothing and only the source's count is off.
     names = dict.fromkeys(name for name in module.payload({}) if not source.ignores(name))
+    drift = Drift(module.SHAPE, partial(_is_expected, source)) if module.SHAPE else None
     file.column_names = tuple({**names, **dict.fromkeys(source.mapping.columns)})
     spellings = declared_spellings(source)
     for number, line in enumerate(lines, start=1):
         defects: set[str] = set()
         landed = json.loads(line)
-        columns = landed.get(KNOWN_PAYLOAD_KEY) or module.payload(landed["content"])
+        content = landed["content"]
+        columns = landed.get(KNOWN_PAYLOAD_KEY) or module.payload(content)
+        if content.get(UNREAD) is True:
+            defects.add(Defect.UNREADABLE_LINE)
+        if content and drift is not None:
+            drift.see(content)
+            # What the kind does not know is read where the declaration names it.
+            columns = {name: content[name] for name in content if loose_key(name) in spellings} | columns
         payload = {
             spellings.get(loose_key(name), text.mend(name, defects)): text.mend(value, defects)
             for name, value in columns.items()
@@ -87,6 +97,17 @@ def _records(
             payload[WITHDRAWN_KEY] = True
         file.column_names = tuple(names)
         yield DeliveredRecord(number, payload, tuple(sorted(defects)))
+    if drift is not None and drift.count:
+        # Without the columns that cannot be believed, and with the keys that nobody knows.
+        lost = drift.lost_columns
+        file.column_names = (
+            *(name for name in names if name not in lost),
+            *(name for name in drift.unknown if name not in names),
+        )
+
+
+def _is_expected(source: Source, key: str) -> bool:
+    return source.ignores(key) or loose_key(key) in declared_spellings(source)
 
 
 def _line(value: Any) -> bytes:

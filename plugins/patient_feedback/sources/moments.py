@@ -21,6 +21,17 @@ def utc_text(given: Any) -> str | None:
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds")
 
 
+def not_after(text: str, latest: datetime) -> str:
+    """Return the text, or `latest` where it is a later moment; what is no moment with a zone stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo is None or moment <= latest:
+        return text
+    return latest.astimezone(UTC).isoformat()
+
+
 def moment_text(given: Any) -> str | None:
     """The same, but a text without zone stays without one: the declaration says in which it is."""
     text = utc_text(given)

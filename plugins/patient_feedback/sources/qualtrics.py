@@ -61,6 +61,7 @@ IDENTIFIERS = (
     "LocationLongitude",
     "ExternalReference",
 )
+SHAPE = None
 KEY, STATUS, RECORDED = "ResponseId", "Status", "RecordedDate"
 MOMENTS = ("StartDate", "EndDate", RECORDED)
 LISTED_METADATA = ("_recordId", "status", "recordedDate")
@@ -118,8 +119,8 @@ def extract(request: ExtractionRequest) -> Iterator[Extract]:
 
 def payload(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a response under the names of the export's first row, its moments in UTC."""
-    moments = {name: utc_text(content.get(name)) or content.get(name) for name in MOMENTS}
-    return {KEY: None, **content, **moments}
+    moments = {name: utc_text(content[name]) or content[name] for name in MOMENTS if name in content}
+    return {**content, **moments}
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import RawRecord
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, UNREAD, Shape
 
 IDENTIFIERS: tuple[str, ...] = ()
 """`raw_record` names what is landed; narrative, contained resources, identifiers, display names, extensions,
@@ -20,6 +21,33 @@ attachments and the wording of items are not among it."""
 RESOURCE_TYPE = "QuestionnaireResponse"
 STANDING_STATUS = frozenset({"completed", "amended"})
 ENTERED_IN_ERROR = "entered-in-error"
+SHAPE = Shape(
+    known=dict.fromkeys(
+        [
+            "resourceType",
+            "id",
+            "meta",
+            "implicitRules",
+            "language",
+            "text",
+            "contained",
+            "extension",
+            "modifierExtension",
+            "identifier",
+            "basedOn",
+            "partOf",
+            "questionnaire",
+            "status",
+            "subject",
+            "encounter",
+            "authored",
+            "author",
+            "source",
+            "item",
+        ],
+        ANY,
+    )
+)
 COLUMN_PREFIX = "item."
 VALUE_PREFIX = "value"
 
@@ -32,6 +60,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "valueReference": ("reference",),
 }
 """Of an answer that is no single value: what is read of it, the first that is there."""
+_BESIDE_A_VALUE = frozenset({"id", "item", "extension", "modifierExtension"})
 _LANDED_PARTS = {
     "valueCoding": ("system", "code", "display"),
     "valueQuantity": ("value", "comparator", "unit", "system", "code"),
@@ -47,8 +76,14 @@ def raw_record(resource: Mapping[str, Any], source: Source) -> RawRecord:
     for name in _REFERENCES:
         if name in resource and not source.ignores(name):
             content[name] = _parts(resource[name], ("reference",))
+    # What a value has beside it (an extension) stands under the same name behind a line.
+    unknown = [name for name in SHAPE.unknown(resource) if name.removeprefix("_") not in SHAPE.known]
+    unread: set[str] = set()
     if not is_withdrawn:
-        content["item"] = _landed_items(resource.get("item"), source)
+        content["item"] = _landed_items(resource.get("item"), source, unread)
+        content |= {UNREAD: True} if unread or ("item" not in resource and unknown) else {}
+    if unknown or unread:
+        content[UNKNOWN_KEYS] = sorted({*unknown, *unread})
     return RawRecord(str(resource["id"]), content, is_withdrawn)
 
 
@@ -110,31 +145,41 @@ def _value(answer: Mapping[str, Any]) -> Any:
     return None
 
 
-def _landed_items(items: Any, source: Source) -> list[dict[str, Any]]:
+def _landed_items(items: Any, source: Source, unread: set[str]) -> list[dict[str, Any]]:
+    """Return what lands of items; add to `unread` the keys under which an answer stands that nobody can read."""
     landed = []
     for item in _mappings(items):
         is_ignored = source.ignores(_column(item))
         kept: dict[str, Any] = {"linkId": item.get("linkId")}
         if "answer" in item:
             kept["answer"] = [
-                _landed_answer(answer, source, is_ignored) for answer in _mappings(item["answer"])
+                _landed_answer(answer, source, is_ignored, unread) for answer in _mappings(item["answer"])
             ]
         if "item" in item:
-            kept["item"] = _landed_items(item["item"], source)
+            kept["item"] = _landed_items(item["item"], source, unread)
         landed.append(kept)
     return landed
 
 
-def _landed_answer(answer: Mapping[str, Any], source: Source, is_ignored: bool) -> dict[str, Any]:
+def _landed_answer(
+    answer: Mapping[str, Any], source: Source, is_ignored: bool, unread: set[str]
+) -> dict[str, Any]:
     kept: dict[str, Any] = {}
+    unknown = answer.keys() - _BESIDE_A_VALUE
+    if unknown and not is_ignored and not any(_is_value(name) for name in unknown):
+        unread |= unknown
     for name, value in answer.items():
         if name == "item":
-            kept["item"] = _landed_items(value, source)
+            kept["item"] = _landed_items(value, source, unread)
         elif name.startswith(VALUE_PREFIX) and not is_ignored:
             kept[name] = (
                 _parts(value, _LANDED_PARTS.get(name, ())) if isinstance(value, Mapping) else _scalar(value)
             )
     return kept
+
+
+def _is_value(name: str) -> bool:
+    return name.removeprefix("_").startswith(VALUE_PREFIX)
 
 
 def _column(item: Mapping[str, Any]) -> str:

@@ -105,10 +105,7 @@ class Updates:
                 return cast(Position, value)
 
     def cursor(self, newest: Position, before: Cursor | None) -> Cursor:
-        """Return where the next run begins: never behind the last cursor, nor ahead of the database's clock.
-
-        A row from the future would else hide what is changed until then.
-        """
+        """Return where the next run begins: never behind the last cursor, nor ahead of the database's clock."""
         limit = self._limit(newest)
         reached = newest if limit is None else min(cast(Any, newest), cast(Any, limit))
         known = self._known(before)
@@ -137,10 +134,11 @@ class Updates:
             return None
 
     def _limit(self, newest: Position) -> Position | None:
+        """Return the database's present in the column's terms; moments with a zone are held back where they are kept."""
         match self.measure:
             case Measure.MOMENT:
                 has_zone = isinstance(newest, datetime) and newest.tzinfo is not None
-                return self.clock if has_zone else self.clock.replace(tzinfo=None)
+                return None if has_zone else self.clock.replace(tzinfo=None)
             case Measure.NUMBER:
                 ticks = _ticks_per_second(cast(int, newest))
                 return int(self.clock.timestamp() * ticks) if ticks else None
@@ -156,6 +154,8 @@ def updates_of(connection: Connection, column: Column[Any], request: ExtractionR
     from sqlalchemy import func, select
 
     clock: datetime = connection.execute(select(func.current_timestamp())).scalar_one()
+    clock = clock if clock.tzinfo else clock.replace(tzinfo=UTC)
+    request.clock.tell(clock)
     submitted = request.source.mapping.submitted_on
     measure = _measure(connection, column)
     newest = 0
@@ -170,7 +170,7 @@ def updates_of(connection: Connection, column: Column[Any], request: ExtractionR
         column,
         measure,
         ZoneInfo(submitted.timezone if submitted else "UTC"),
-        clock if clock.tzinfo else clock.replace(tzinfo=UTC),
+        clock,
         newest,
     )
 

@@ -13,6 +13,7 @@ from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
+from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, Shape, unread_answers
 
 if TYPE_CHECKING:
     import httpx
@@ -30,7 +31,40 @@ IDENTIFIERS = (
 )
 """Beside these only what KEPT names is landed: a field that the source adds may be another of them."""
 KEPT = ("id", "date_created", "date_modified", "response_status", "collector_id")
+SHAPE = Shape(
+    known=dict.fromkeys(
+        [
+            *(
+                *KEPT,
+                *IDENTIFIERS,
+                "language",
+                "custom_variables",
+                "questions",
+                "pages",
+                "survey_id",
+                "collection_mode",
+            ),
+            *("href", "total_time", "page_path", "logic_path", "quiz_results", "survey_version"),
+        ],
+        ANY,
+    ),
+    watched={"date_created": "date_created"},
+    always={"date_created"},
+)
 ANSWER_KEPT = ("row_id", "col_id", "choice_id", "other_id", "text")
+ANSWER_KNOWN = frozenset(
+    {
+        *ANSWER_KEPT,
+        "tag_data",
+        "choice_metadata",
+        "is_correct",
+        "score",
+        "weight",
+        "download_url",
+        "content_type",
+    }
+)
+ANSWER_SAID = frozenset({"text", "choice_id", "other_id"})
 PERSONAL_FAMILIES = frozenset({"demographic", "file_upload", "payment"})
 """Families of questions that ask who somebody is (the site calls the first contact information), or for a file."""
 SILENT_FAMILIES = frozenset({"presentation"})
@@ -251,6 +285,9 @@ def _content(
     unknown: set[str],
 ) -> dict[str, Any]:
     """Return what may land of a response, each answer with its words."""
+    unknown_keys = SHAPE.unknown(response)
+    if not isinstance(response.get("pages"), list):
+        raise unread_answers(source.slug, unknown_keys or ["no pages"])
     answers = {
         str(question["id"]): question.get("answers") or []
         for page in response.get("pages") or []
@@ -258,7 +295,8 @@ def _content(
     }
     variables = response.get("custom_variables") or {}
     return {
-        **{name: response.get(name) for name in KEPT},
+        **{name: response[name] for name in KEPT if name in response},
+        **({UNKNOWN_KEYS: unknown_keys} if unknown_keys else {}),
         "language": _language(response),
         # They may hold anything, a hospital number too: what the declaration does not read does not land.
         "custom_variables": {
@@ -267,7 +305,7 @@ def _content(
             if (name := column.removeprefix(CUSTOM)) != column
         },
         "questions": [
-            {"id": key, "heading": known.heading, "answers": _answers(known, answers.pop(key, []))}
+            {"id": key, "heading": known.heading, "answers": _answers(known, answers.pop(key, []), source)}
             for key, known in questions.items()
             if known is not None
         ]
@@ -284,11 +322,13 @@ def _content(
     }
 
 
-def _answers(question: _Question, given: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _answers(question: _Question, given: list[Mapping[str, Any]], source: Source) -> list[dict[str, Any]]:
     """Return the answers with their words, and an empty one wherever none was given."""
     found: list[dict[str, Any]] = []
     for answer in given:
         kept = {name: answer[name] for name in ANSWER_KEPT if answer.get(name) not in (None, "")}
+        if not answer.keys() & ANSWER_SAID and (unknown := answer.keys() - ANSWER_KNOWN):
+            raise unread_answers(source.slug, unknown)
         choice = question.choices.get(str(kept.get("choice_id")))
         if choice is not None:
             kept["choice"] = choice

@@ -99,7 +99,7 @@ def _signed(connection: SourceConnection, token_url: str) -> str:
 
 
 def _needed(connection: SourceConnection, *names: str) -> tuple[str, ...]:
-    given = tuple(str(connection.extra.get(name) or "") for name in names)
+    given = tuple(str(connection.extra.get(name) or "").strip() for name in names)
     missing = [f"'{name}' in its extra" for name, value in zip(names, given, strict=True) if not value]
     missing += [] if connection.login else ["a login (the client's id)"]
     if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,6 +16,9 @@ from emulators.server import Emulator, Fault
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.settings import Settings
 from patient_feedback.sources.extraction import SourceConnection
+from patient_feedback.warehouse.connection import connect
+
+CRITICALITY = "select value_code from feedback.answer where value_code is not null"
 
 
 @pytest.fixture
@@ -95,6 +99,54 @@ def test_opinion_that_is_taken_down_long_after_is_withdrawn_too(channel: Channel
     channel.run()
     assert channel.withdrawn == {"50"}
     channel.assert_shows("story", truth(site))
+
+
+def test_old_opinion_that_is_edited_is_landed_once_and_others_are_not_asked_for(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    for number in (50, 51):
+        site.put(number, f"Nurse Jane was kind {number}", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    site.opinions["50"] |= {"body": "[a nurse] was kind", "criticality": "severely critical"}
+    # Neither is read: it may change with every list.
+    site.opinions["51"] |= {"author": "Another Name That Must Not Land", "views": 7}
+    emulator.requests.clear()
+    assert channel.run() == 1
+    channel.assert_shows("story", truth(site))
+    assert [code for (code,) in channel.rows(CRITICALITY)] == ["severely critical"]
+    asked = [path.split("/opinions/")[1] for path in emulator.requests if path.endswith("/tags")]
+    assert asked == ["7/tags", "6/tags", "5/tags", "4/tags", "3/tags", "2/tags", "1/tags", "50/tags"]
+    assert channel.run() == 0
+
+
+@pytest.mark.parametrize("title", [None, {"plain": "Story"}], ids=["gone", "another type"])
+def test_list_that_changes_its_keys_has_no_old_opinion_asked_for(
+    channel: Channel, site: CareOpinion, emulator: Emulator, title: object
+) -> None:
+    site.put(50, "Said long before", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    for opinion in site.opinions.values():
+        opinion |= {"title": title}
+        if title is None:
+            del opinion["title"]
+    emulator.requests.clear()
+    assert channel.run() == 7
+    assert not any("/50/" in path for path in emulator.requests)
+
+
+def test_old_opinion_of_which_no_list_was_noted_is_noted_without_a_delivery(
+    channel: Channel, site: CareOpinion, emulator: Emulator
+) -> None:
+    site.put(50, "Said long before", "2025-06-01T09:00:00+00:00")
+    channel.run()
+    with connect(channel.settings, "test") as connection:
+        connection.execute(
+            "update landing.extracted_record set content_sha256 = split_part(content_sha256, '.', 1)"
+        )
+    assert channel.run() == 0
+    emulator.requests.clear()
+    assert channel.run() == 0
+    assert not any("/50/" in path for path in emulator.requests)
 
 
 def test_opinion_published_long_after_it_was_submitted_is_not_missed(
@@ -209,6 +261,24 @@ def test_refused_key_names_the_connection_and_never_the_key(channel: Channel) ->
     with pytest.raises(FeedbackError, match="opinions_system") as raised:
         channel.run()
     assert "wrong-key" not in str(raised.value)
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", "  ", "\u00a0"], ids=repr)
+def test_white_space_around_a_key_is_none_of_it(channel: Channel, site: CareOpinion, around: str) -> None:
+    channel.connection = replace(channel.connection, password=f"{around}{KEY}{around}")
+    channel.run()
+    channel.assert_shows("story", truth(site))
+
+
+@pytest.mark.parametrize("sign", ["\u00e9", "\n", "\u201c", "\x00"], ids=ascii)
+def test_key_that_cannot_be_one_is_named_by_its_connection_and_never_shown(
+    channel: Channel, emulator: Emulator, sign: str
+) -> None:
+    channel.connection = replace(channel.connection, password=f"emul{sign}key")
+    with pytest.raises(FeedbackError, match=r"opinions_system.* Copy it again") as raised:
+        channel.run()
+    assert "emul" not in str(raised.value)
+    assert not emulator.requests
 
 
 def test_author_never_lands(channel: Channel) -> None:

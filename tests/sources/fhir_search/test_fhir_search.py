@@ -401,6 +401,48 @@ def test_link_id_that_changed_with_the_version_answers_the_same_question(
     assert drifts == [([], []), (["item.ward"], [])]
 
 
+def test_new_key_of_a_resource_is_named_and_its_value_does_not_land(
+    channel: Channel, forms: FhirServer
+) -> None:
+    forms.resources["r1"]["homeAddress"] = "Must Not Land"
+    channel.run()
+    assert channel.rows("select unknown_columns, missing_columns from landing.delivery") == [
+        (["homeAddress"], [])
+    ]
+    [(url,)] = channel.rows("select landing_url from landing.delivery")
+    assert b"Must Not Land" not in Path(url.removeprefix("file://")).read_bytes()
+    channel.assert_shows("said", truth(forms))
+
+
+def test_extension_of_a_value_is_no_new_key(channel: Channel, forms: FhirServer) -> None:
+    resource = forms.put("r3", said("The nurse was rude"), "2026-03-03T09:00:00+00:00", "amended")
+    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}
+    resource["_authored"] = absent
+    resource["item"][0]["answer"] = [{"_valueCoding": absent}]
+    channel.run()
+    assert channel.rows("select unknown_columns from landing.delivery") == [([],)]
+    channel.assert_shows("said", truth(forms))
+
+
+@pytest.mark.parametrize("path", ["item", "answer"])
+def test_answers_under_another_key_are_set_aside_and_those_that_are_held_stay(
+    channel: Channel, forms: FhirServer, path: str
+) -> None:
+    channel.run()
+    before = truth(forms)
+    resource = forms.put("r3", said("The nurse was rude"), "2026-03-03T09:00:00+00:00", "amended")
+    if path == "item":
+        resource["question"] = resource.pop("item")
+    else:
+        item = resource["item"][1]["item"][0]
+        item["answer"] = [{"string": one["valueString"]} for one in item["answer"]]
+    assert {"FB-LND-006", "FB-LND-024"} <= channel.judge()
+    channel.assert_shows("said", before)
+    named = {"item": "question", "answer": "string"}[path]
+    assert channel.rows("select unknown_columns from landing.delivery order by file_name")[-1] == ([named],)
+    assert channel.rows("select count(*) from landing.record where record_state = 'set_aside'") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("authored", "day"),
     [

@@ -486,6 +486,16 @@ def test_new_column_is_named_and_harms_nothing(channel: Channel, survey: Qualtri
     assert "Q9" in unknown
 
 
+def test_moment_under_another_name_is_a_missing_column(channel: Channel, survey: Qualtrics) -> None:
+    survey.spoiling = [
+        None,
+        lambda rows: zipped([["FinishDate" if cell == "EndDate" else cell for cell in rows[0]], *rows[1:]]),
+    ]
+    channel.run()
+    drift = channel.rows("select missing_columns, unknown_columns @> '{FinishDate}' from landing.delivery")
+    assert drift == [(["EndDate"], True)]
+
+
 def test_backfill_of_a_window_gives_the_same_rows(channel: Channel) -> None:
     channel.run()
     before = channel.rows("select * from feedback.comment order by comment_id")
