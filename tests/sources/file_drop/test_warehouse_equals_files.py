@@ -164,6 +164,13 @@ KIND, RUDE, LONG = (("a", "Kind staff"),), (("a", "Rude staff"),), (("a", "Kind 
         [("write", "2.csv", LONG), ("killed", 1)],
     ]
 )
+@example(
+    [
+        [("write", "1.csv", KIND), ("run",)],
+        [("write", "2.csv", RUDE), ("run",)],
+        [("copy", "1.csv", "2.csv"), ("run",)],
+    ]
+)
 @given(lived=rounds())
 def test_warehouse_equals_files(folder: Folder, lived: list[list[Operation]]) -> None:
     folder.clear()
