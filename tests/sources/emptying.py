@@ -21,6 +21,7 @@ FILLED_BY_RUNS = (
     "landing.candidate_response",
     "landing.candidate_record",
     "landing.record",
+    "landing.seen_file",
     "landing.delivery",
     "landing.extracted_record",
     "landing.source_cursor",

@@ -12,7 +12,6 @@ import fsspec
 import msgspec
 import psycopg
 
-from patient_feedback.contract import stable_id
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.settings import Settings
 from patient_feedback.sources.columns import missing_columns, unknown_columns
@@ -34,6 +33,7 @@ MISMATCH = "The content is not what the manifest lists"
 class LandedFile:
     """A file as it goes to the landing area."""
 
+    delivery_id: str
     name: str
     sha256: str
     size: int
@@ -60,7 +60,6 @@ def land_bytes(
     """Store a file in the landing area and its records in landing.record; return how many records it has."""
     lock_landed_file(connection, landed.sha256)
     landing_url = _store(settings, local, landed.sha256)
-    delivery_id = stable_id(source.slug, landed.sha256)
     connection.execute(
         """
         insert into landing.delivery (
@@ -70,7 +69,7 @@ def land_bytes(
         values (%s, %s, %s, %s, %s, %s, %s, %s, 'landed', %s, %s)
         """,
         (
-            delivery_id,
+            landed.delivery_id,
             source.slug,
             landed.name,
             landed.sha256,
@@ -84,9 +83,9 @@ def land_bytes(
     )
     if landed.listed_sha256 not in (None, landed.sha256):
         reason = f"{MISMATCH}: its SHA-256 is {landed.sha256}, the listed one {landed.listed_sha256}."
-        _refuse(connection, delivery_id, source, reason)
+        _refuse(connection, landed.delivery_id, source, reason)
         return 0
-    return read_delivery(connection, delivery_id, local, source)
+    return read_delivery(connection, landed.delivery_id, local, source)
 
 
 def lock_landed_file(connection: psycopg.Connection, file_sha256: str) -> None:

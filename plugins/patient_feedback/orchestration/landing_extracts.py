@@ -123,12 +123,14 @@ def _land_extract(
         if counts.new == 0 and not is_count_off:
             return None
         sha256, size = _sha256(local)
+        delivery_id = stable_id(source.slug, sha256)
         received_count = land_bytes(
             connection,
             settings,
             source,
             local,
             LandedFile(
+                delivery_id,
                 f"{source.slug}_{request.now:%Y%m%dT%H%M%S%fZ}_{number:04}.jsonl",
                 sha256,
                 size,
@@ -140,7 +142,7 @@ def _land_extract(
     add_ledger_entry(
         connection,
         "delivery_landed",
-        stable_id(source.slug, sha256),
+        delivery_id,
         run_id,
         received_count,
         {"source_slug": source.slug, "known_count": counts.extracted - received_count},

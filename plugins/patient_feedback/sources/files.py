@@ -54,8 +54,10 @@ class FoundFile:
     path: str
     """Where it lies in `file_system`."""
     file_system: Any = field(repr=False, compare=False)
-    version: Any = field(repr=False)
+    version: str = field(repr=False)
     """What changes whenever the content does, as far as the place tells."""
+    changed_at: datetime | None = None
+    """The last moment that `version` tells, by the place's clock; None where it tells the content itself."""
 
 
 def list_files(
@@ -96,6 +98,7 @@ def list_files(
             entry["name"],
             file_system,
             _version(entry),
+            None if entry.get("ETag") else max(_times(entry)),
         )
         for entry in ready
     ]
@@ -123,7 +126,7 @@ def is_as_found(file: FoundFile) -> bool:
     file.file_system.invalidate_cache()
     with _explained_reading(file):
         try:
-            return bool(_version(file.file_system.info(file.path)) == file.version)
+            return _version(file.file_system.info(file.path)) == file.version
         except FileNotFoundError:
             return True
 
@@ -315,12 +318,22 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"]).rsplit("/", 1)[-1]
 
 
-def _version(entry: Mapping[str, Any]) -> Any:
-    return entry.get("ETag") or (entry["size"], _modified_at(entry))
+def _version(entry: Mapping[str, Any]) -> str:
+    if entry.get("ETag"):
+        return str(entry["ETag"])
+    return " ".join([str(entry["size"]), *(moment.isoformat() for moment in _times(entry))])
+
+
+def _times(entry: Mapping[str, Any]) -> list[datetime]:
+    """Return when the file was written and, on a disk, when its inode changed last: that time nobody sets."""
+    return [_modified_at(entry), *([_moment(entry["created"])] if "created" in entry else [])]
 
 
 def _modified_at(entry: Mapping[str, Any]) -> datetime:
-    modified = entry.get("LastModified", entry.get("mtime"))
-    if isinstance(modified, datetime):
-        return modified.astimezone(UTC) if modified.tzinfo else modified.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(float(modified or 0), tz=UTC)
+    return _moment(entry.get("LastModified", entry.get("mtime")))
+
+
+def _moment(given: Any) -> datetime:
+    if isinstance(given, datetime):
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(float(given or 0), tz=UTC)

@@ -214,6 +214,18 @@ def test_corrected_release_replaces_the_figure_and_a_repeated_one_changes_nothin
     assert hospitals.figures("figure_id, xmin::text") == stamped
 
 
+def test_release_that_is_put_back_under_its_name_speaks_again(
+    hospitals: PublishedFigures, drop: FolderDrop
+) -> None:
+    for percent in ("74", "71", "74", "71", "74"):
+        drop.put("hcahps.csv", table(row(percent=percent)))
+        hospitals.publish()
+        assert hospitals.values == {("n_010001", "h_comp_1_a_p"): float(percent)}
+    stamped = hospitals.figures("figure_id, xmin::text")
+    hospitals.publish()
+    assert hospitals.figures("figure_id, xmin::text") == stamped
+
+
 def test_release_that_comes_twice_and_a_run_with_nothing_new_bring_nothing(
     hospitals: PublishedFigures, drop: FolderDrop
 ) -> None:

@@ -413,6 +413,17 @@ def test_revised_month_replaces_its_figures_and_other_months_stay(
     assert months.figures("figure_id, xmin::text") == stamped
 
 
+def test_workbook_that_is_put_back_under_its_name_speaks_again(
+    months: PublishedFigures, drop: FolderDrop
+) -> None:
+    headings = [("Trust Code", "Trust Name", "Total Responses")]
+    books = [workbook(("RX1", "North Trust", count), headings=headings) for count in (100, 120)]
+    for number, reported in ((0, set()), (1, {"FB-LND-009"}), (0, {"FB-LND-009"})):
+        drop.put("january.xlsx", books[number])
+        assert months.publish() == reported
+        assert months.values == {("rx1", "fft_response_count"): (100.0, 120.0)[number]}
+
+
 def test_month_that_comes_late_stands_in_its_own_period(months: PublishedFigures, drop: FolderDrop) -> None:
     february = (*NORTH[:3], *SOUTH[3:])
     drop.put("february.xlsx", workbook(february, titles=[("Inpatient FFT", "February 2026")]))

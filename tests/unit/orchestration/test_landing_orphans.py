@@ -42,7 +42,7 @@ def source(tmp_path: Path) -> Source:
 
 def land(connection: psycopg.Connection, settings: Settings, source: Source, content: bytes) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
-    file = LandedFile(f"{sha256[:6]}.csv", sha256, len(content), MOMENT)
+    file = LandedFile(sha256, f"{sha256[:6]}.csv", sha256, len(content), MOMENT)
     land_bytes(connection, settings, source, io.BytesIO(content), file)
 
 
