@@ -21,7 +21,7 @@ UNKNOWN_COLUMN, NO_ORGANISATION, NO_SERVICE, NO_ANSWERS = (
     "FB-LND-074",
 )
 FOUND = {
-    "care_opinion": {UNKNOWN_COLUMN, NO_ANSWERS},
+    "care_opinion": {NO_ANSWERS},
     "fhir_bulk": {NO_ORGANISATION, NO_SERVICE},
     "fhir_search": {NO_ORGANISATION, NO_SERVICE},
     "google_reviews": {NO_ORGANISATION, NO_SERVICE},
