@@ -92,24 +92,6 @@ class Channel:
         assert all(received == decided for received, decided in self.rows(BALANCE)), "the account is off"
         return landed.record_count
 
-    def judge(self) -> set[str]:
-        """Land what is new, have the landing gate judge it, decide; return the checks that failed."""
-        failed: set[str] = set()
-        landed = land_source(self.settings, self.source, "judged", None, lambda _: self.connection)
-        for delivery_id in landed.delivery_ids:
-            map_delivery(self.settings, self.source, delivery_id)
-            outcomes = check_delivery(self.settings, self.source, delivery_id, "judged")
-            failed |= {one.check_id for one in outcomes if one.outcome != "passed"}
-            accept_delivery(
-                self.settings,
-                self.source,
-                delivery_id,
-                "judged",
-                lambda texts: [(text, 0) for text in texts],
-                "1",
-            )
-        return failed
-
     def rows(self, query: str, *parameters: object) -> list[tuple]:
         with connect(self.settings, "test") as connection:
             return connection.execute(query, parameters or None).fetchall()

@@ -210,7 +210,9 @@ def _known_payloads(
     column = source.mapping.record_ref.column
     payloads: dict[str, dict[str, Any]] = {key: {} for key in keys}
     for name in ("accepted_payloads", "waiting_payloads"):
-        wanted = [key for key, payload in payloads.items() if not payload]
+        # The landed records of a source are read through for those alone that were never accepted.
+        if not (wanted := [key for key, payload in payloads.items() if not payload]):
+            break
         payloads |= connection.execute(
             STATEMENTS[name], {"source_slug": source.slug, "keys": wanted, "key_column": column}
         ).fetchall()

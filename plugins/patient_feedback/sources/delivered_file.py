@@ -84,7 +84,7 @@ class Header:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
         if len(cells) == len(self.names):
             kept = cells if len(self.kept_names) == len(cells) else compress(cells, self.names)
-            return dict(zip(self.kept_names, kept)), []  # noqa: B905 (as long as each other, and this is each row)
+            return dict(zip(self.kept_names, kept, strict=False)), []
         width, defects = len(self.names), []
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from patient_feedback.sources.sql_updates import Updates
 
 IDENTIFIERS: tuple[str, ...] = ()
-SHAPE = None
 """Which columns identify a person only the declaration can say: `ignore_columns`. They are not even asked for."""
+SHAPE = None
 EXTRACT_SIZE = 50_000
 """Records that land together; what was landed stays when a later part fails."""
 KEYS_AT_ONCE = 500

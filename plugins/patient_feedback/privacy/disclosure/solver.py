@@ -77,6 +77,18 @@ def pinned_unknowns(
     return _Search(system, targets, width, witness, solve_seconds, seed).run(joints)
 
 
+@dataclass(frozen=True)
+class _Aim:
+    """What the solver maximises in each component, between which bounds, and how hard it tries."""
+
+    objective: Floats
+    lower: Floats
+    upper: Floats
+    is_whole: bool
+    seconds: float
+    gap: float
+
+
 class _Search:
     def __init__(
         self,
@@ -146,8 +158,8 @@ class _Search:
     def _find_first_solutions(self) -> None:
         lacking = [one for one in self._active() if np.isnan(self.values[self.columns_of[one]]).any()]
         objective = self._random_objective()
-        fractional = self._see_all(lacking, objective, self.lower, self.upper, is_whole=False)
-        self._see_all(fractional, objective, self.lower, self.upper, is_whole=True)
+        fractional = self._see_all(lacking, self._aim(objective, is_whole=False))
+        self._see_all(fractional, self._aim(objective, is_whole=True))
 
     def _look_apart(self, held: Flags) -> None:
         """Try what falls apart where these unknowns keep their known values: what moves there moves here too."""
@@ -183,11 +195,8 @@ class _Search:
             active = self._active()
             if not active:
                 return
-            reach = np.where(self.system.is_integer, np.maximum(self.width, 1) * 4.0**round_number, np.inf)
-            values = np.nan_to_num(self.values)
-            lower = np.maximum(self.lower, values - reach)
-            upper = np.minimum(self.upper, values + reach)
-            self._see_all(active, self._random_objective(), lower, upper, is_whole=False)
+            aim = self._aim(self._random_objective(), is_whole=False, reach=4.0**round_number)
+            self._see_all(active, aim)
 
     def _glance(self) -> None:
         """Try whole numbers next to a known solution, as long as any of those asked for moves."""
@@ -196,18 +205,11 @@ class _Search:
             active = [one for one in self._active() if one in moving]
             if not active:
                 return
-            reach = np.where(self.system.is_integer, np.maximum(self.width, 1), np.inf)
-            values = np.nan_to_num(self.values)
             was_open = self.open.copy()
             objective = np.where(self.open, self._random_objective(), 0.0)
+            seconds = min(GLANCE_SECONDS, self.solve_seconds)
             self._see_all(
-                active,
-                objective,
-                np.maximum(self.lower, values - reach),
-                np.minimum(self.upper, values + reach),
-                is_whole=True,
-                seconds=min(GLANCE_SECONDS, self.solve_seconds),
-                gap=GLANCE_GAP,
+                active, self._aim(objective, is_whole=True, reach=1.0, seconds=seconds, gap=GLANCE_GAP)
             )
             moving = set(np.unique(self.labels[was_open & ~self.open]).tolist())
 
@@ -221,7 +223,7 @@ class _Search:
             was_open = self.open.copy()
             ends = []
             for direction in (1.0, -1.0):
-                ends.append(self._solutions(active, direction * objective, self.lower, self.upper, is_whole))
+                ends.append(self._solutions(active, self._aim(direction * objective, is_whole=is_whole)))
             (first, first_state), (last, last_state) = ends
             for component in active:
                 columns = self.columns_of[component]
@@ -233,7 +235,8 @@ class _Search:
                     for values, state in ((first, states[0]), (last, states[1])):
                         if state == "solved" and self._is_whole(values, columns):
                             self._see(columns, values[columns])
-                    late_counts[component] += is_whole
+                    if is_whole:
+                        late_counts[component] += 1
                     continue
                 targets = columns[was_open[columns]]
                 moved = np.abs(first[targets] - last[targets]) > TOLERANCE
@@ -247,9 +250,10 @@ class _Search:
     def _measure_one_by_one(self) -> None:
         """Find the whole range of each target that is left: it moves, but was not seen to move by its width."""
         late_counts: Counter[int] = Counter()
-        while self.open.any():
-            target = int(np.flatnonzero(self.open)[0])
+        for target in np.flatnonzero(self.open):
             component = int(self.labels[target])
+            if not self.open[target]:
+                continue
             if late_counts[component] >= MOST_LATE:
                 self._give_up(component, self.is_undecided)
                 continue
@@ -258,9 +262,7 @@ class _Search:
             bounds = []
             for direction in (1.0, -1.0):
                 objective[target] = direction
-                values, states = self._solutions(
-                    [component], objective, self.lower, self.upper, is_whole=True
-                )
+                values, states = self._solutions([component], self._aim(objective, is_whole=True))
                 if states.get(component) == "solved":
                     columns = self.columns_of[component]
                     self._see(columns, values[columns])
@@ -300,23 +302,33 @@ class _Search:
         whole = columns[self.system.is_integer[columns]]
         return bool((np.abs(values[whole] - np.round(values[whole])) < 1e-5).all())
 
-    def _see_all(
+    def _aim(
         self,
-        wanted: list[int],
         objective: Floats,
-        lower: Floats,
-        upper: Floats,
+        *,
         is_whole: bool,
+        reach: float | None = None,
         seconds: float | None = None,
         gap: float = 0.0,
-    ) -> list[int]:
+    ) -> _Aim:
+        """Return an aim between all bounds, or within `reach` widths of the known solution where that is given."""
+        lower, upper = self.lower, self.upper
+        if reach is not None:
+            room = np.where(self.system.is_integer, np.maximum(self.width, 1) * reach, np.inf)
+            values = np.nan_to_num(self.values)
+            lower, upper = np.maximum(lower, values - room), np.minimum(upper, values + room)
+        return _Aim(
+            objective, lower, upper, is_whole, self.solve_seconds if seconds is None else seconds, gap
+        )
+
+    def _see_all(self, wanted: list[int], aim: _Aim) -> list[int]:
         """Note a solution of each component; return those whose solution is not whole."""
-        values, states = self._solutions(wanted, objective, lower, upper, is_whole, seconds, gap)
+        values, states = self._solutions(wanted, aim)
         fractional = []
         for component in wanted:
             columns = self.columns_of[component]
             state = states.get(component)
-            if state == "impossible" and lower is self.lower and upper is self.upper:
+            if state == "impossible" and aim.lower is self.lower and aim.upper is self.upper:
                 self._give_up(component, self.is_impossible)
             elif state != "impossible" and self._is_whole(values, columns):
                 whole = self.system.is_integer[columns]
@@ -325,16 +337,7 @@ class _Search:
                 fractional.append(component)
         return fractional
 
-    def _solutions(
-        self,
-        wanted: list[int],
-        objective: Floats,
-        lower: Floats,
-        upper: Floats,
-        is_whole: bool,
-        seconds: float | None = None,
-        gap: float = 0.0,
-    ) -> tuple[Floats, dict[int, str]]:
+    def _solutions(self, wanted: list[int], aim: _Aim) -> tuple[Floats, dict[int, str]]:
         """Maximise the objective in each component; whole numbers are asked for one component at a time."""
         values = np.full(len(self.lower), np.nan)
         states: dict[int, str] = {}
@@ -342,7 +345,7 @@ class _Search:
         def solve(batch: list[int]) -> None:
             columns = np.concatenate([self.columns_of[one] for one in batch])
             rows = np.concatenate([self.rows_of[one] for one in batch])
-            state, found = self._solve(columns, rows, objective, lower, upper, is_whole, seconds, gap)
+            state, found = self._solve(columns, rows, aim)
             if state != "solved" and len(batch) > 1:
                 solve(batch[: len(batch) // 2])
                 solve(batch[len(batch) // 2 :])
@@ -351,7 +354,7 @@ class _Search:
                 values[columns] = found
             states.update(dict.fromkeys(batch, state))
 
-        batches = [[one] for one in wanted] if is_whole else list(self._batches(wanted))
+        batches = [[one] for one in wanted] if aim.is_whole else list(self._batches(wanted))
         # The solver lets other threads run meanwhile, and no two batches share an unknown.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(solve, batches):
@@ -371,17 +374,7 @@ class _Search:
         if batch:
             yield batch
 
-    def _solve(
-        self,
-        columns: Integers,
-        rows: Integers,
-        objective: Floats,
-        lower: Floats,
-        upper: Floats,
-        is_whole: bool,
-        seconds: float | None,
-        gap: float,
-    ) -> tuple[str, Floats | None]:
+    def _solve(self, columns: Integers, rows: Integers, aim: _Aim) -> tuple[str, Floats | None]:
         from scipy.optimize import Bounds, LinearConstraint, milp
 
         limits = (
@@ -392,14 +385,11 @@ class _Search:
             else ()
         )
         result = milp(
-            -objective[columns],
-            integrality=self.system.is_integer[columns].astype(int) if is_whole else None,
-            bounds=Bounds(lower[columns], upper[columns]),
+            -aim.objective[columns],
+            integrality=self.system.is_integer[columns].astype(int) if aim.is_whole else None,
+            bounds=Bounds(aim.lower[columns], aim.upper[columns]),
             constraints=limits,
-            options={
-                "time_limit": self.solve_seconds if seconds is None else seconds,
-                "mip_rel_gap": gap,
-            },
+            options={"time_limit": aim.seconds, "mip_rel_gap": aim.gap},
         )
         if result.status == 2:
             return "impossible", None
