@@ -7,9 +7,10 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO
+from typing import IO, Literal
 
 import psycopg
+from psycopg import sql
 
 from patient_feedback.contract import stable_id
 from patient_feedback.orchestration.landing_area import (
@@ -60,7 +61,7 @@ def land_files(
     for file in files:
         with connect(settings, "land_deliveries") as connection:
             connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"landing:{source.slug}",))
-            seen = _seen(connection, source, file)
+            seen = _seen(connection, source, "file_name", file.name)
             if seen is not None and _is_recognised(seen, file):
                 _note_sight(connection, seen.delivery_id)
                 continue
@@ -75,18 +76,27 @@ def _is_in(window: tuple[datetime, datetime], moment: datetime) -> bool:
     return window[0] <= moment < window[1]
 
 
-def _seen(connection: psycopg.Connection, source: Source, file: FoundFile) -> _SeenFile | None:
-    """Return what the file of this name held when it was last read."""
+def _seen(
+    connection: psycopg.Connection,
+    source: Source,
+    known_by: Literal["file_name", "file_sha256"],
+    value: str,
+) -> _SeenFile | None:
+    """Return what the file of this name, or one of this content, held when it was last read."""
     row = connection.execute(
-        """
-        select
-            seen.file_sha256, seen.file_version, seen.read_at, seen.delivery_id,
-            starts_with(coalesce(delivery.refusal_reason, ''), %s)
-        from landing.seen_file as seen
-        inner join landing.delivery using (delivery_id)
-        where seen.source_slug = %s and seen.file_name = %s
-        """,
-        (MISMATCH, source.slug, file.name),
+        sql.SQL(
+            """
+            select
+                seen.file_sha256, seen.file_version, seen.read_at, seen.delivery_id,
+                starts_with(coalesce(delivery.refusal_reason, ''), %s)
+            from landing.seen_file as seen
+            inner join landing.delivery using (delivery_id)
+            where seen.source_slug = %s and seen.{} = %s
+            order by delivery.landed_at desc, seen.delivery_id
+            limit 1
+            """
+        ).format(sql.Identifier(known_by)),
+        (MISMATCH, source.slug, value),
     ).fetchone()
     return None if row is None else _SeenFile(*row)
 
@@ -123,7 +133,7 @@ def _land_file(
                 "A file of source %s changed while it was read: left alone until the next run.", source.slug
             )
             return None
-        known = _known_delivery(connection, source, file_sha256, seen)
+        known = _known(connection, source, file_sha256, seen)
         event, received_count = "", None
         if known is None:
             landed = LandedFile(
@@ -138,9 +148,9 @@ def _land_file(
             delivery_id, event = landed.delivery_id, "delivery_landed"
             received_count = land_bytes(connection, settings, source, local, landed)
         else:
-            delivery_id, is_refused_by_manifest = known
+            delivery_id = known.delivery_id
             _note_sight(connection, delivery_id)
-            if is_refused_by_manifest and file.listed.sha256 == file_sha256:
+            if known.is_refused_by_manifest and file.listed.sha256 == file_sha256:
                 connection.execute(
                     "update landing.delivery set source_count = %s where delivery_id = %s",
                     (file.listed.record_count, delivery_id),
@@ -155,26 +165,16 @@ def _land_file(
     return received_count
 
 
-def _known_delivery(
+def _known(
     connection: psycopg.Connection, source: Source, file_sha256: str, seen: _SeenFile | None
-) -> tuple[str, bool] | None:
-    """Return the delivery that brought what the file says, and whether a manifest refused it; None where it says it anew.
+) -> _SeenFile | None:
+    """Return the file that says what this one does; None where this one says it anew.
 
     Content that came before is said anew where the name said something else since, or where no other name says it.
     """
     if seen is not None:
-        return (seen.delivery_id, seen.is_refused_by_manifest) if seen.sha256 == file_sha256 else None
-    return connection.execute(
-        """
-        select delivery_id, starts_with(coalesce(refusal_reason, ''), %s)
-        from landing.seen_file
-        inner join landing.delivery using (delivery_id)
-        where seen_file.source_slug = %s and seen_file.file_sha256 = %s
-        order by landed_at desc, delivery_id
-        limit 1
-        """,
-        (MISMATCH, source.slug, file_sha256),
-    ).fetchone()
+        return seen if seen.sha256 == file_sha256 else None
+    return _seen(connection, source, "file_sha256", file_sha256)
 
 
 def _new_delivery_id(connection: psycopg.Connection, source: Source, file_sha256: str) -> str:

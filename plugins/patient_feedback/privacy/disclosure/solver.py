@@ -250,7 +250,7 @@ class _Search:
     def _measure_one_by_one(self) -> None:
         """Find the whole range of each target that is left: it moves, but was not seen to move by its width."""
         late_counts: Counter[int] = Counter()
-        for target in np.flatnonzero(self.open):
+        for target in map(int, np.flatnonzero(self.open)):
             component = int(self.labels[target])
             if not self.open[target]:
                 continue
