@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -24,6 +25,7 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 FIRST_PORT = 18701
 CRITICALITY = ("strongly critical", "moderately critical", "mildly critical", "minimally critical", None)
 STARS = ("ONE", "TWO", "THREE", "FOUR", "FIVE")
+KIOSK_CLOCK = ZoneInfo("Europe/London")
 TABLE = """
 create table answers (
     id integer primary key, submitted_at timestamp not null, updated_at timestamp not null, ward text, score integer,
@@ -161,7 +163,7 @@ def _survey_tool(folder: Path) -> dict[str, Any]:
             [
                 (
                     said.number,
-                    f"{said.moment:%Y-%m-%d %H:%M:%S.%f}",
+                    f"{said.moment.astimezone(KIOSK_CLOCK):%Y-%m-%d %H:%M:%S.%f}",
                     f"{said.moment + timedelta(hours=1):%Y-%m-%d %H:%M:%S.%f}",
                     said.ward,
                     said.grade,
@@ -262,23 +264,23 @@ def _s3(running: ExitStack, port: int) -> dict[str, Any]:
     }
 
 
-def told() -> dict[str, dict[str, str]]:
-    """Return the words of every record that the emulated systems hold, by the source of examples/all_sources."""
+def told() -> dict[str, dict[str, Said]]:
+    """Return what every record of the emulated systems says, by the source of examples/all_sources and its reference."""
     return {
-        "north_opinions": _words("{}", "fft_access"),
-        "north_discharge": _words("r{}", "fft_decisions"),
-        "south_discharge": _words("r{}", "survey_en"),
-        "north_panel": _words("R_{:05}", "fft_people"),
-        "north_web_survey": _words("{}", "fft_place"),
-        "north_reviews": _words("v{}", "complaints_1", "survey_en"),
-        "survey_tool": _words("{}", "complaints_2", "complaints_3"),
-        "north_complaints": _words("C-{:04}", "complaints_1"),
-        "north_calls": _words("call-{}", "complaints_3"),
+        "north_opinions": _said("{}", "fft_access"),
+        "north_discharge": _said("r{}", "fft_decisions"),
+        "south_discharge": _said("r{}", "survey_en"),
+        "north_panel": _said("R_{:05}", "fft_people"),
+        "north_web_survey": _said("{}", "fft_place"),
+        "north_reviews": _said("v{}", "complaints_1", "survey_en"),
+        "survey_tool": _said("{}", "complaints_2", "complaints_3"),
+        "north_complaints": _said("C-{:04}", "complaints_1"),
+        "north_calls": _said("call-{}", "complaints_3"),
     }
 
 
-def _words(reference: str, *files: str) -> dict[str, str]:
-    return {reference.format(said.number): said.text for said in sample_feedback(*files)}
+def _said(reference: str, *files: str) -> dict[str, Said]:
+    return {reference.format(said.number): said for said in sample_feedback(*files)}
 
 
 def write_connections(connections: Mapping[str, Mapping[str, Any]], path: Path) -> None:

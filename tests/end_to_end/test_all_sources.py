@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -107,6 +107,7 @@ def test_all_sources_run_together_and_the_one_that_is_down_catches_up(
         assert set(landed) == slugs - {DOWN}
         truth = told()
         assert differences(landed, {slug: words for slug, words in truth.items() if slug != DOWN}) == {}
+        assert _undated(settings, truth) == []
         spans = _ingest_spans(settings)
         assert len(spans) == len(slugs), "every source was tried"
         assert most_at_once(spans) > 1, "one source waited for another"
@@ -154,6 +155,16 @@ def _standing_records(settings: Settings) -> dict[str, set[str]]:
             "select source_slug, array_agg(source_record_ref) from feedback.record where not is_withdrawn group by 1"
         ).fetchall()
     return {slug: set(references) for slug, references in rows}
+
+
+def _undated(settings: Settings, slugs: Iterable[str]) -> list[str]:
+    """Return the sources of which the system told a day for each record, and a response has none."""
+    with connect(settings, "test") as connection:
+        rows = connection.execute(
+            "select distinct source_slug from feedback.response where submitted_on is null and source_slug = any(%s)",
+            (list(slugs),),
+        ).fetchall()
+    return [slug for (slug,) in rows]
 
 
 def _ingest_spans(settings: Settings) -> list[Span]:

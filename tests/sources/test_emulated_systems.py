@@ -1,9 +1,10 @@
-"""What `patient-feedback emulate` runs, read as examples/all_sources declares it: all that was told arrives."""
+"""What `patient-feedback emulate` runs, read as examples/all_sources declares it: all that was told arrives, on its day."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -16,14 +17,17 @@ from patient_feedback.sources.declaration import load_sources
 from patient_feedback.stack.emulation import PORT_COUNT
 from patient_feedback.stack.processes import is_port_free
 
+LONDON = ZoneInfo("Europe/London")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "all_sources" / "sources.yml"
-WORDS = """
-select source_record_ref, coalesce(string_agg(original_text, ' '), '')
+ARRIVED = """
+select record.source_record_ref, coalesce(string_agg(original_text, ' '), ''), min(response.submitted_on)
 from feedback.record
-left join feedback.comment using (source_slug, source_record_ref)
+left join feedback.response using (response_id)
+left join feedback.comment on
+    comment.source_slug = record.source_slug and comment.source_record_ref = record.source_record_ref
 left join restricted.comment_original using (comment_id)
-where source_slug = %s
-group by source_record_ref
+where record.source_slug = %s
+group by record.source_record_ref
 """
 
 
@@ -39,13 +43,15 @@ def test_every_emulated_system_gives_what_it_was_told(
         )
         for name, fields in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
-        for slug, words in truth.items():
+        for slug, told_of in truth.items():
             channel = Channel(warehouse, sources[slug], airflow_connection(sources[slug]))
             channel.run()
-            arrived = dict(channel.rows(WORDS, slug))
-            assert set(arrived) == set(words), slug
+            arrived = {ref: (text, day) for ref, text, day in channel.rows(ARRIVED, slug)}
+            assert set(arrived) == set(told_of), slug
             # A call's words stand between those of who answers it.
-            assert {ref: text for ref, text in words.items() if text not in arrived[ref]} == {}, slug
+            assert [ref for ref, said in told_of.items() if said.text not in arrived[ref][0]] == [], slug
+            days = {ref: said.moment.astimezone(LONDON).date() for ref, said in told_of.items()}
+            assert {ref: day for ref, (_, day) in arrived.items()} == days, slug
         register = connections["emulated_register"]
         reader = {"host": register["host"], "port": register["port"], "dbname": register["schema"]}
         with (
