@@ -43,9 +43,10 @@
 
 {#-
   Hook of an incremental model: the rows that it builds anew go first, all of them in a run from nothing. It is also
-  what makes the model depend on the one that says which rows these are.
+  what makes the model depend on the one that says which rows these are, and on one that reads them before they go.
 -#}
-{% macro forget(key) -%}
+{% macro forget(key, read_by=none) -%}
+    {%- set reader = ref(read_by) if read_by else none -%}
     {%- set changed = {'response_id': ref('int_responses_changed'), 'comment_id': ref('int_comments_changed')}[key] -%}
     {%- if execute and load_relation(this) is not none -%}
         delete from {{ this }} {%- if is_going_on() %} where {{ is_to_build(key, key) }}{% endif -%}
@@ -73,5 +74,14 @@
     {%- set depends_on = ref(changed) -%}
     {%- if execute and load_relation(this) is not none -%}
         delete from {{ this }} {%- if is_going_on() %} where {{ is_in_period_to_build(changed) }}{% endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The same for what is added up by cell: those that gain or lose an observation. -#}
+{% macro forget_cells() -%}
+    {%- set changed = ref('int_score_cells_changed') -%}
+    {%- if execute and load_relation(this) is not none -%}
+        delete from {{ this }} as earlier
+        {%- if is_going_on() %} using {{ changed }} as changed where {{ same_cell('earlier', 'changed') }}{% endif -%}
     {%- endif -%}
 {%- endmacro %}

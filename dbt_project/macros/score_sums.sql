@@ -13,10 +13,10 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The sums of a group of rows. -#}
-{% macro added_score_sums() -%}
+{#- The sums of a group of rows; of each row as often as `times` says. -#}
+{% macro added_score_sums(times=none) -%}
     {% for column in score_sums() -%}
-    sum({{ column }}) as {{ column }}{{ ', ' if not loop.last }}
+    sum({{ times ~ ' * ' if times }}{{ column }}) as {{ column }}{{ ', ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 
@@ -52,4 +52,36 @@
     {{ return([
         'score_slug', 'score_version', 'period_kind', 'period_first_on', 'organisation_slug', 'part_kind', 'part_slug',
     ]) }}
+{%- endmacro %}
+
+{#-
+  The sums of a group of rows without digits that say nothing: where rows were taken away again, it is as if they had never
+  been there.
+-#}
+{% macro trimmed_score_sums() -%}
+    {% for column in score_sums() -%}
+    trim_scale(sum({{ column }})) as {{ column }}{{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- The sums of two rows, the second of which may not be there. -#}
+{% macro changed_score_sums(change, earlier) -%}
+    {% for column in score_sums() -%}
+    trim_scale({{ change }}.{{ column }} + case when {{ earlier }}.score_slug is null then 0 else {{ earlier }}.{{ column }} end)
+        as {{ column }}{{ ', ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- What is counted of an observation, and under what. -#}
+{% macro observation_columns() -%}
+    {%- set places = ['score_slug', 'score_version', 'period_kind', 'period_first_on', 'organisation_slug', 'service_slug'] -%}
+    {{ return(places + patient_attributes() + score_sums()) }}
+{%- endmacro %}
+
+{#- Their names and types, of none. -#}
+{% macro no_observation() -%}
+    {% for column in observation_columns() -%}
+    null::{{ 'date' if column == 'period_first_on' else 'numeric' if column in score_sums() else 'text' }} as {{ column }}
+    {{- ', ' if not loop.last }}
+    {% endfor -%}
 {%- endmacro %}

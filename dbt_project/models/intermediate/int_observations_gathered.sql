@@ -1,8 +1,8 @@
 {{ config(
     materialized='incremental',
-    pre_hook="{{ forget('response_id') }}",
-    indexes=[{'columns': ['response_id']}, {'columns': ['period_kind', 'period_first_on']}],
-    post_hook="analyze {{ this }}{{ ' (period_kind, period_first_on)' if is_going_on() }}",
+    pre_hook="{{ forget('response_id', read_by='int_observations_left') }}",
+    indexes=[{'columns': ['response_id']}],
+    post_hook="{{ 'analyze ' ~ this if not is_going_on() }}",
 ) }}
 
 -- What measures count: scores, changes and read comments of each response, and whom they are counted under.
@@ -10,16 +10,23 @@ with kept_responses as (
     select * from {{ ref('int_responses_kept') }}
 ),
 
+-- A code is no quantity, though some sources send a number: whether a sum of values is null depends on the
+-- score alone, never on who is in the cell.
 scored as (
     select
-        response_id,
-        score_slug,
-        instrument_version as score_version,
-        score_value as observed_value,
-        (class_direction is not distinct from 'favourable')::integer::numeric as favourable_part,
-        (class_direction is not distinct from 'unfavourable')::integer::numeric as unfavourable_part
-    from {{ ref('fct_scores') }}
-    where score_state = 'scored' and {{ is_to_build('response_id') }}
+        answered.response_id,
+        answered.score_slug,
+        answered.instrument_version as score_version,
+        case when rules.scoring_rule <> 'code' then answered.score_value end as observed_value,
+        (answered.class_direction is not distinct from 'favourable')::integer::numeric as favourable_part,
+        (answered.class_direction is not distinct from 'unfavourable')::integer::numeric
+            as unfavourable_part
+    from {{ ref('fct_scores') }} as answered
+    inner join {{ ref('scores') }} as rules
+        on
+            answered.score_slug = rules.score_slug
+            and answered.instrument_version = rules.instrument_version
+    where answered.score_state = 'scored' and {{ is_to_build('answered.response_id') }}
 ),
 
 -- A composite of a person is the mean of the items that the person answered.

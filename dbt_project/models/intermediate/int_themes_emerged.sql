@@ -1,16 +1,18 @@
 -- Themes that are new in the current set, or whose share among recent comments rose beyond chance.
 with analysed as (
     select
-        comment_id,
+        theme_slug,
+        analysed_count,
         submitted_on,
         max(submitted_on) over () as newest_on
-    from {{ ref('int_comments_scored') }}
-    where analysis_state = 'analysed' and submitted_on is not null
+    from {{ ref('int_theme_days_counted') }}
+    where analysed_count > 0 and submitted_on is not null
 ),
 
 periods as (
     select
-        comment_id,
+        theme_slug,
+        analysed_count,
         submitted_on > newest_on - {{ var('emerging_recent_days') }} as is_recent
     from analysed
     where submitted_on > newest_on - ({{ var('emerging_recent_days') }} + {{ var('emerging_compared_days') }})
@@ -18,19 +20,20 @@ periods as (
 
 totals as (
     select
-        count(*) filter (where is_recent)::double precision as recent_total,
-        count(*) filter (where not is_recent)::double precision as compared_total
+        sum(analysed_count) filter (where is_recent)::double precision as recent_total,
+        sum(analysed_count) filter (where not is_recent)::double precision as compared_total
     from periods
+    where theme_slug is null
 ),
 
 counted as (
     select
-        placed.theme_slug,
-        count(*) filter (where periods.is_recent) as recent_count,
-        count(*) filter (where not periods.is_recent) as compared_count
-    from {{ ref('int_theme_comments_placed') }} as placed
-    inner join periods on placed.comment_id = periods.comment_id
-    group by placed.theme_slug
+        theme_slug,
+        coalesce(sum(analysed_count) filter (where is_recent), 0)::bigint as recent_count,
+        coalesce(sum(analysed_count) filter (where not is_recent), 0)::bigint as compared_count
+    from periods
+    where theme_slug is not null
+    group by theme_slug
 ),
 
 shares as (

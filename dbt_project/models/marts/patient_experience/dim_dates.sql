@@ -1,8 +1,8 @@
 with bounds as (
     select
-        date_trunc('month', min(submitted_on)) as first_at,
-        date_trunc('month', max(submitted_on)) + interval '1 month' - interval '1 day' as last_at
-    from {{ ref('int_responses_kept') }}
+        date_trunc('month', min(first_submitted_on)) as first_at,
+        date_trunc('month', max(last_submitted_on)) + interval '1 month' - interval '1 day' as last_at
+    from {{ ref('int_places_counted') }}
 ),
 
 days as (

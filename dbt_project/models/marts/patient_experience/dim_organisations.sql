@@ -1,9 +1,5 @@
-with kept_responses as (
-    select
-        organisation_slug,
-        organisation_name,
-        submitted_on
-    from {{ ref('int_responses_kept') }}
+with places as (
+    select * from {{ ref('int_places_counted') }}
     where organisation_slug is not null
 ),
 
@@ -19,15 +15,20 @@ mentions as (
     select
         organisation_slug,
         organisation_name,
-        submitted_on,
-        true as is_of_response
-    from kept_responses
+        response_count,
+        response_count as use_count,
+        first_submitted_on,
+        last_submitted_on
+    from places
     union all
+    -- However many figures there are, they bear a name once.
     select distinct
         organisation_slug,
         organisation_name,
-        null::date as submitted_on,
-        false as is_of_response
+        0 as response_count,
+        1 as use_count,
+        null::date as first_submitted_on,
+        null::date as last_submitted_on
     from figures
 ),
 
@@ -35,7 +36,7 @@ names as (
     select
         organisation_slug,
         organisation_name,
-        count(*) as use_count
+        sum(use_count) as use_count
     from mentions
     where organisation_name is not null
     group by organisation_slug, organisation_name
@@ -53,9 +54,9 @@ names_by_use as (
 counted as (
     select
         organisation_slug,
-        count(*) filter (where is_of_response) as response_count,
-        min(submitted_on) as first_submitted_on,
-        max(submitted_on) as last_submitted_on
+        sum(response_count)::bigint as response_count,
+        min(first_submitted_on) as first_submitted_on,
+        max(last_submitted_on) as last_submitted_on
     from mentions
     group by organisation_slug
 )

@@ -1,9 +1,5 @@
-with kept_responses as (
-    select
-        service_slug,
-        service_name,
-        submitted_on
-    from {{ ref('int_responses_kept') }}
+with places as (
+    select * from {{ ref('int_places_counted') }}
     where service_slug is not null
 ),
 
@@ -11,8 +7,8 @@ names as (
     select
         service_slug,
         service_name,
-        count(*) as use_count
-    from kept_responses
+        sum(response_count) as use_count
+    from places
     where service_name is not null
     group by service_slug, service_name
 ),
@@ -29,10 +25,10 @@ names_by_use as (
 counted as (
     select
         service_slug,
-        count(*) as response_count,
-        min(submitted_on) as first_submitted_on,
-        max(submitted_on) as last_submitted_on
-    from kept_responses
+        sum(response_count)::bigint as response_count,
+        min(first_submitted_on) as first_submitted_on,
+        max(last_submitted_on) as last_submitted_on
+    from places
     group by service_slug
 )
 

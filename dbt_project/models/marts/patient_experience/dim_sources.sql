@@ -9,10 +9,10 @@ with deliveries as (
 responses as (
     select
         source_slug,
-        count(*) as response_count,
-        min(submitted_on) as first_submitted_on,
-        max(submitted_on) as last_submitted_on
-    from {{ ref('int_responses_kept') }}
+        sum(response_count)::bigint as response_count,
+        min(first_submitted_on) as first_submitted_on,
+        max(last_submitted_on) as last_submitted_on
+    from {{ ref('int_places_counted') }}
     group by source_slug
 ),
 

@@ -47,10 +47,11 @@ current_members as (
 mentions as (
     select
         theme_slug,
-        count(*) as comment_count,
+        sum(comment_count)::bigint as comment_count,
         min(submitted_on) as first_seen_on,
         max(submitted_on) as last_seen_on
-    from {{ ref('int_theme_comments_placed') }}
+    from {{ ref('int_theme_days_counted') }}
+    where theme_slug is not null
     group by theme_slug
 )
 
