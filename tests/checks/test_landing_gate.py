@@ -67,6 +67,7 @@ DEFECTIVE_RECORDS = {
     "FB-LND-033": of("record", "has_question_spelling_variant = true"),
     "FB-LND-034": of_record("defects = array['lost_leading_zero']"),
     "FB-LND-035": of_record("defects = array['damaged_identifier']"),
+    "FB-LND-037": of_record("defects = array['undecodable_byte']"),
     "FB-LND-040": of("response", "submitted_text = 'last week', submitted_on = null"),
     "FB-LND-041": of("response", "submitted_text = ' ', submitted_on = null"),
     "FB-LND-042": of("response", "submitted_on = current_date + 3"),
@@ -79,6 +80,11 @@ DEFECTIVE_RECORDS = {
     "FB-LND-049": of("response", "unmapped_fields = array['age_band']"),
     "FB-LND-050": of("response", "deprivation_quintile = 7"),
     "FB-LND-051": of("response", "respondent_id = 'A. Patient'"),
+    "FB-LND-053": of_pair(
+        "response",
+        "service_slug = 'ward_1', service_name = (array['Ward 1+', 'Ward 1-'])[1 + mod(record_number, 2)]",
+        (0, 1),
+    ),
     "FB-LND-060": of_pair("response", "response_id = 'swapped', is_submitted_on_conflicting = true", (0,)),
     "FB-LND-061": of("response", "is_submitted_on_doubtful = true"),
     "FB-LND-062": of_pair(

@@ -11,6 +11,10 @@ from patient_feedback.contract import stable_id
 MAXIMUM_SLUG_LENGTH = 48
 _UNTIDY = re.compile(r"[\u00a0\u2000-\u200a\u202f\u3000\r\n\t]|  ")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_UNDECOMPOSED = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i"}
+)
+"""Letters of European names that Unicode does not take for a letter with a mark, as it does å and ö."""
 
 
 def loose_key(text: str) -> str:
@@ -32,14 +36,16 @@ def has_untidy_space(text: str) -> bool:
 def slug_of(text: str) -> str:
     """Return a slug of at most 48 characters: lower case, ASCII, underscores.
 
-    A name that is cut, or that holds no letter or digit of ASCII, gets a hash of itself, so that two names
-    never share a slug by that.
+    A name that is cut, or of which a letter or digit has no counterpart in ASCII, gets a hash of itself, so that
+    two names never share a slug by that.
     """
-    letters = unicodedata.normalize("NFKD", tidy(text)).encode("ascii", "ignore").decode().lower()
+    decomposed = unicodedata.normalize("NFKD", tidy(text).lower().translate(_UNDECOMPOSED))
+    letters = decomposed.encode("ascii", "ignore").decode().lower()
     slug = _NOT_SLUG.sub("_", letters.replace("&", " and ")).strip("_")
     if slug and not slug[0].isalpha():
         slug = f"n_{slug}"
-    if len(slug) < 2 or len(slug) > MAXIMUM_SLUG_LENGTH:
+    is_lossy = any(character.isalnum() and not character.isascii() for character in decomposed)
+    if is_lossy or len(slug) < 2 or len(slug) > MAXIMUM_SLUG_LENGTH:
         mark = stable_id(loose_key(text))[:8]
         slug = f"{slug[: MAXIMUM_SLUG_LENGTH - 9].rstrip('_') or 'name'}_{mark}"
     return slug

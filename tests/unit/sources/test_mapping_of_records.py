@@ -169,7 +169,17 @@ def test_place_without_declared_values_is_no_unmapped_field(declare: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "names", [("111", "999"), ("患者", "医院"), ("A" * 60 + "x", "A" * 60 + "y"), ("?", "!")]
+    "names",
+    [
+        ("111", "999"),
+        ("患者", "医院"),
+        ("病棟 2", "外来 2"),
+        ("Παθολογική 1", "Χειρουργική 1"),
+        ("Отделение 3", "Палата 3"),
+        ("Søndre 4", "Sndre 4"),
+        ("A" * 60 + "x", "A" * 60 + "y"),
+        ("?", "!"),
+    ],
 )
 def test_names_that_differ_never_share_a_slug_and_slugs_are_valid(
     declare: Any, names: tuple[str, str]
@@ -179,6 +189,21 @@ def test_names_that_differ_never_share_a_slug_and_slugs_are_valid(
     assert slugs[0] != slugs[1]
     for slug in slugs:
         assert re.fullmatch(r"[a-z][a-z0-9_]{1,47}", slug)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Akutmottagning Östersund", "akutmottagning_ostersund"),
+        ("Søndre Sjukehus", "sondre_sjukehus"),
+        ("Straße 5", "strasse_5"),
+        ("Łódź", "lodz"),
+        ("Clinique de l'Œil", "clinique_de_l_oeil"),
+    ],
+)
+def test_european_name_gives_a_slug_that_can_be_read(declare: Any, name: str, slug: str) -> None:
+    source = declare({"service": {"column": "service"}})
+    assert mapped(source, {"id": "1", "service": name}).service == (slug, name)
 
 
 ATTRIBUTES = {
