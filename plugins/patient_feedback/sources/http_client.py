@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import IO, Any, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -36,6 +38,12 @@ _BACK_OFF = wait_exponential_jitter(initial=1.0, max=LONGEST_WAIT_SECONDS)
 
 # It logs every address, with what stands behind the question mark.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """Whom to trust, read once: the certificates of the world take longer to read than an answer takes to come."""
+    return httpx.create_ssl_context()
 
 
 def wait_seconds(seconds: float) -> None:
@@ -83,8 +91,8 @@ class SourceClient:
         self._refusal = refusal
         self._reset_seconds = reset_seconds
         timeout = request.source.request.timeout_seconds
-        self._client = httpx.Client(headers=dict(headers or {}), timeout=timeout)
-        self._keyless = httpx.Client(timeout=timeout)
+        self._client = httpx.Client(headers=dict(headers or {}), timeout=timeout, verify=_trusted())
+        self._keyless = httpx.Client(timeout=timeout, verify=_trusted())
         rate = request.source.request.requests_per_second or requests_per_second
         self._limiter = Limiter(Rate(1, max(1, int(int(Duration.SECOND) / rate)))) if rate else None
 
