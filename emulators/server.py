@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +34,31 @@ class Fault:
     """Done before the true answer is given, such as a record that is added while pages are read."""
 
 
+class _PromptServer(uvicorn.Server):
+    """A server that ends when it is told to, where uvicorn looks ten times a second: tests start and end hundreds."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._told_to_end = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self._told_to_end.wait()
+
+    def stop(self) -> None:
+        """End the server; from another thread than its own, once it has started."""
+        self._loop.call_soon_threadsafe(self._told_to_end.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.005)
+        for server in self.servers:
+            await server.wait_closed()
+
+
 @dataclass(slots=True)
 class Emulator:
     """A running emulator; `faults` are met in turn by the requests that come."""
@@ -44,7 +71,7 @@ class Emulator:
     requests: list[str] = field(default_factory=list)
     """Method and path with query of each request, in order."""
     _failed: set[str] = field(default_factory=set)
-    _server: uvicorn.Server | None = None
+    _server: _PromptServer | None = None
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -60,7 +87,7 @@ class Emulator:
             # A fault may say another time.
             date_header=False,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _PromptServer(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
@@ -74,7 +101,7 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         assert self._server is not None
         assert self._thread is not None
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
 
     @property
