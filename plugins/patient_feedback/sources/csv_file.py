@@ -10,7 +10,14 @@ from typing import BinaryIO
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.delivered_file import LINE_KEY, Defect, DeliveredFile, DeliveredRecord, Header
+from patient_feedback.sources.delivered_file import (
+    LINE_KEY,
+    Defect,
+    DeliveredFile,
+    DeliveredRecord,
+    Header,
+    kept_line,
+)
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH, DecodedText
 
@@ -36,7 +43,7 @@ def read_records(
     if name_of:
         header = header.renamed(name_of)
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
-    file.records = _records(file, lines, text, header, delimiter)
+    file.records = _records(file, lines, text, header, delimiter, source)
     return file
 
 
@@ -68,17 +75,17 @@ def _likeliest_delimiter(lines: _Lines, source: Source) -> str:
 
 
 def _records(
-    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str
+    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str, source: Source
 ) -> Iterator[DeliveredRecord]:
     number = 0
     for cells in _rows(lines, delimiter):
         row = "".join(cells)
         if isinstance(cells, str):
-            payload, found = {LINE_KEY: cells}, [Defect.UNREADABLE_LINE]
+            payload, found = {LINE_KEY: kept_line(cells, source)}, [Defect.UNREADABLE_LINE]
         elif not row or row.isspace():
             continue
         else:
-            payload, found = header.payload(cells)
+            payload, found = header.payload(cells, is_shiftable=True)
         number += 1
         # Nearly every row is plain: one look at all of it spares one at each cell.
         if not text.is_plain(row):

@@ -10,7 +10,13 @@ from typing import Any, BinaryIO
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.delivered_file import LINE_KEY, Defect, DeliveredFile, DeliveredRecord
+from patient_feedback.sources.delivered_file import (
+    LINE_KEY,
+    Defect,
+    DeliveredFile,
+    DeliveredRecord,
+    kept_line,
+)
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import DecodedText
 
@@ -40,7 +46,7 @@ def _records(file: DeliveredFile, text: DecodedText, source: Source) -> Iterator
         if content is None:
             if number == 1 and stripped == "[":
                 raise UnreadableFileError("The file is one JSON array: deliver one object per line.")
-            payload: dict[str, Any] = {LINE_KEY: text.mend(stripped, defects)}
+            payload: dict[str, Any] = {LINE_KEY: text.mend(kept_line(stripped, source), defects)}
             defects.add(Defect.UNREADABLE_LINE)
         else:
             payload = {}
@@ -49,6 +55,8 @@ def _records(file: DeliveredFile, text: DecodedText, source: Source) -> Iterator
                     name = spellings.get(loose_key(key), text.mend(key, defects))
                     kept[key] = None if source.ignores(name) else name
                 if (kept_name := kept[key]) is not None:
+                    if source.ignore_columns and isinstance(value, list):
+                        value = _without_ignored(value, key, source)
                     payload[kept_name] = text.mend(value, defects)
         file.column_names = tuple(dict.fromkeys(name for name in kept.values() if name is not None))
         file.encoding, file.is_declared_encoding = text.encoding, text.is_declared_encoding
@@ -66,6 +74,19 @@ def _object(line: str) -> dict[str, Any] | None:
 def _storable_number(text: str) -> float | str:
     number = float(text)
     return number if math.isfinite(number) else text
+
+
+def _without_ignored(value: Any, path: str, source: Source) -> Any:
+    """Return the value without what is ignored of the objects in its lists, which are not columns."""
+    if isinstance(value, list):
+        return [_without_ignored(part, path, source) for part in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_ignored(part, f"{path}.{key}", source)
+            for key, part in value.items()
+            if not source.ignores(f"{path}.{key}")
+        }
+    return value
 
 
 def _flattened(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,10 +13,11 @@ from patient_feedback.sources.columns import missing_columns
 
 @pytest.fixture
 def source(declare: Any) -> Any:
-    return declare({"record_ref": "id"}, kind="jsonl_file", ignore_columns=["labels.*"])
+    return declare({"record_ref": "id"}, kind="jsonl_file")
 
 
-def test_nested_objects_become_dotted_columns(source: Any, read: Any) -> None:
+def test_nested_objects_become_dotted_columns(declare: Any, read: Any) -> None:
+    source = declare({"record_ref": "id"}, kind="jsonl_file", ignore_columns=["labels.*"])
     line = {"ID": 7, "answers": {"q1": {"value": 4}, "q2": None}, "tags": ["a", "b"], "labels": {"x": 1}}
     records, file = read(source, json.dumps(line).encode() + b'\r\n\n{"id": "8", "comment": "kind"}')
     assert records[0].payload == {"id": 7, "answers.q1.value": 4, "answers.q2": None, "tags": ["a", "b"]}
@@ -43,6 +44,25 @@ def test_bad_line_is_kept_with_its_reason_and_the_rest_goes_on(source: Any, read
     assert records[1].payload == {"__line__": line}
     assert records[1].defects == ("unreadable_line",)
     assert records[2].payload == {"id": 3}
+
+
+def test_ignored_key_does_not_land_nested_in_a_list_or_from_a_bad_line(declare: Any, read: Any) -> None:
+    source = declare({"record_ref": "id"}, kind="jsonl_file", ignore_columns=["nurse", "staff.name"])
+    lines = [
+        '{"id": "1", "comment": "kind", "nurse": "Joy Secret"',
+        '{"id": "2", "comment": "kind", "Nurse": {"name": "Joy Secret", "at": {"home": "Secret"}}, "nurses": 2}',
+        '{"id": "3", "comment": "kind", "staff": [{"name": "Joy Secret", "role": "nurse"}, [{"name": "Secret"}]]}',
+        '{"id": "4", "comment": "kind", "staff": {"name": "Joy Secret", "role": "nurse"}}',
+    ]
+    records, file = read(source, "\n".join(lines).encode())
+    assert "Secret" not in str(records)
+    assert [record.payload for record in records] == [
+        {"__line__": f"({len(lines[0])} characters)"},
+        {"id": "2", "comment": "kind", "nurses": 2},
+        {"id": "3", "comment": "kind", "staff": [{"role": "nurse"}, [{}]]},
+        {"id": "4", "comment": "kind", "staff.role": "nurse"},
+    ]
+    assert file.column_names == ("id", "comment", "nurses", "staff", "staff.role")
 
 
 def test_what_the_database_cannot_store_is_mended_and_said(source: Any, read: Any) -> None:

@@ -74,6 +74,15 @@ def test_value_right_of_the_header_is_surplus(source: Any, read: Any) -> None:
     assert records[0].defects == ("too_many_columns",)
 
 
+def test_value_right_of_the_header_is_only_counted_where_a_column_is_ignored(
+    declare: Any, read: Any
+) -> None:
+    source = declare(kind="xlsx_file", ignore_columns=["nurse"])
+    records, _ = read(source, workbook([["id", "nurse", "comment"], ["1", "Joy Secret", "kind", "Secret"]]))
+    assert records[0].payload == {"id": "1", "comment": "kind", "__surplus__": "(1 values)"}
+    assert records[0].defects == ("too_many_columns",)
+
+
 def test_declared_sheet_and_header_row_are_read(declare: Any, read: Any) -> None:
     content = workbook([["Complaints of May"], ["id", "comment"], ["1", "kind"]], "Data", before=("Notes",))
     source = declare(kind="xlsx_file", format={"sheet": "Data", "header_row": 2})
