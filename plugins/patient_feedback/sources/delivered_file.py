@@ -11,7 +11,7 @@ import msgspec
 
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.spelling import loose_key
+from patient_feedback.sources.spelling import free_name, loose_key
 
 SURPLUS_KEY = "__surplus__"
 """Payload key of the values that stand to the right of the last named column, or of how many they are."""
@@ -73,8 +73,7 @@ class Header:
             name = declared.get(loose_key(text), text)
             is_ignored = source.ignores(name)
             if name in taken:
-                repeat = next(n for n in range(2, len(delivered) + 2) if f"{name} ({n})" not in taken)
-                name = f"{name} ({repeat})"
+                name = free_name(name, taken)
                 is_ignored = source.ignores(name) or (is_ignored and loose_key(name) not in declared)
             taken.add(name)
             if is_ignored and ignored_from is None:

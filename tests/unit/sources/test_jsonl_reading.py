@@ -35,6 +35,8 @@ def test_nested_objects_become_dotted_columns(declare: Any, read: Any) -> None:
         "null",
         "not json",
         '{"id": ' + "[" * 20_000,
+        '{"id": 2, "comment": ' + "[" * 500 + "]" * 500 + "}",
+        '{"id": 2, "comment": ' + '{"a": ' * 500 + "1" + "}" * 501,
         "9" * 5_000,
     ],
 )
@@ -84,3 +86,82 @@ def test_file_that_is_empty_or_one_array_is_refused(source: Any, read: Any) -> N
         read(source, b"")
     with pytest.raises(UnreadableFileError, match="one object per line"):
         read(source, json.dumps([{"id": 1}], indent=2).encode())
+
+
+def test_record_may_be_nested_and_hold_many_brackets(source: Any, read: Any) -> None:
+    line = {"id": 1, "comment": "[" * 500, "deep": json.loads("[" * 60 + "]" * 60)}
+    records, _ = read(source, json.dumps(line).encode())
+    assert records[0].payload == line and records[0].defects == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ('{"id": 1, "comment": "kind", "Comment": null}', {"comment": "kind", "comment (2)": None}),
+        ('{"id": 1, "Comment": null, "comment": "kind"}', {"comment": "kind", "comment (2)": None}),
+        ('{"id": 1, "comment": "kind", "comment": null}', {"comment": "kind", "comment (2)": None}),
+        ('{"id": 1, "a": {"b": 1}, "a.b": 2}', {"a.b": 2, "a.b (2)": 1}),
+    ],
+)
+def test_key_that_stands_twice_in_a_line_is_numbered(
+    source: Any, read: Any, line: str, kept: dict[str, Any]
+) -> None:
+    records, file = read(source, line.encode())
+    assert records[0].payload == {"id": 1, **kept}
+    assert set(file.column_names) == {"id", *kept}
+
+
+def test_spelling_that_changes_from_line_to_line_is_one_column(source: Any, read: Any) -> None:
+    records, file = read(source, b'{"id": 1, "Comment": "kind"}\n{"ID": 2, "comment": "fine"}')
+    assert [record.payload for record in records] == [
+        {"id": 1, "comment": "kind"},
+        {"id": 2, "comment": "fine"},
+    ]
+    assert file.column_names == ("id", "comment")
+
+
+SCORE = {"column": "score", "instrument": "ward", "version": "1", "item": "overall"}
+WHOLE = '{"id": 1, "status": "", "comment": "an old line", "score": 4}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "missing"),
+    [
+        ([WHOLE, '{"id": 2, "text": "The nurse was rude", "score": 4}'], ("comment",)),
+        (['{"id": 2, "text": "The nurse was rude", "score": 4}', WHOLE], ("comment",)),
+        ([WHOLE, '{"id": 2, "comment": {"plain": "The nurse was rude"}, "score": 4}'], ("comment",)),
+        ([WHOLE, '{"id": 2, "comment": "kind", "rating": "5"}'], ("score",)),
+        # What is empty may be left out.
+        ([WHOLE, '{"id": 2}'], ()),
+        ([WHOLE, '{"id": 2, "comment": null, "text": "The nurse was rude", "score": null}'], ()),
+        ([WHOLE, '{"id": 2, "device": "phone", "seconds": 240}'], ()),
+        (['{"id": 2, "note": "by a carer"}', '{"id": 3, "note": "x", "comment": "kind", "score": 1}'], ()),
+        # A withdrawal says nothing else.
+        ([WHOLE, '{"id": 2, "status": "withdrawn", "reason": "asked by phone", "code": 3}'], ()),
+    ],
+)
+def test_column_that_some_lines_seem_to_have_renamed_counts_as_missing(
+    declare: Any, read: Any, lines: list[str], missing: tuple[str, ...]
+) -> None:
+    mapping = {
+        "withdrawn": {"column": "status", "values": ["withdrawn"], "optional": True},
+        "rating": {**SCORE, "number": {"min": 1, "max": 5}},
+    }
+    source = declare(mapping, kind="jsonl_file")
+    records, file = read(source, "\n".join(lines).encode())
+    assert missing_columns(file.column_names, source) == missing
+    assert all(not record.defects for record in records)
+
+
+def test_answer_that_is_a_code_is_known_by_its_codes(declare: Any, read: Any) -> None:
+    source = declare({"rating": {**SCORE, "codes": {"Very good": 1, "Poor": 2}}}, kind="jsonl_file")
+    for value, missing in (("very good", ("score",)), ("phone", ())):
+        line = json.dumps({"id": 2, "comment": "kind", "other": value})
+        _, file = read(source, f"{WHOLE}\n{line}".encode())
+        assert missing_columns(file.column_names, source) == missing
+
+
+def test_key_that_is_ignored_is_no_renamed_column(declare: Any, read: Any) -> None:
+    source = declare(kind="jsonl_file", ignore_columns=["text"])
+    _, file = read(source, f'{WHOLE}\n{{"id": 2, "text": "Typed by a nurse"}}'.encode())
+    assert missing_columns(file.column_names, source) == ()

@@ -74,9 +74,7 @@ def test_value_right_of_the_header_is_surplus(source: Any, read: Any) -> None:
     assert records[0].defects == ("too_many_columns",)
 
 
-def test_value_right_of_the_header_is_only_counted_where_a_column_is_ignored(
-    declare: Any, read: Any
-) -> None:
+def test_value_right_of_the_header_is_only_counted_where_a_column_is_ignored(declare: Any, read: Any) -> None:
     source = declare(kind="xlsx_file", ignore_columns=["nurse"])
     records, _ = read(source, workbook([["id", "nurse", "comment"], ["1", "Joy Secret", "kind", "Secret"]]))
     assert records[0].payload == {"id": "1", "comment": "kind", "__surplus__": "(1 values)"}
