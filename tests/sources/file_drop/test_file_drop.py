@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import timedelta
 from typing import Any
@@ -131,6 +132,19 @@ def test_files_that_bear_a_time_to_come_stand_in_the_order_of_these_times(
         drop.deliver(name, ("a", words))
     channel.run_gated()
     channel.assert_shows("story", {"a": "Rude staff"})
+
+
+def test_file_with_a_name_that_is_no_unicode_is_read_and_stops_no_other(
+    channel_of: Any, folder_drop: FolderDrop
+) -> None:
+    drop, channel = folder_drop, channel_of(folder_drop)
+    drop.deliver(os.fsdecode(b"enk\xe4t"), ("a", "Kind staff"))
+    drop.deliver("EXPORT", ("b", "Long wait"))
+    drop.rename("EXPORT.csv", "EXPORT.CSV")
+    assert channel.run() == 2
+    channel.assert_shows("story", {"a": "Kind staff", "b": "Long wait"})
+    assert deliveries(channel) == ["enk\\udce4t.csv", "EXPORT.CSV"]
+    assert channel.run() == 0
 
 
 def test_feedback_at_the_change_of_clocks_counts_on_its_local_day(channel_of: Any, drop: Drop) -> None:
