@@ -39,7 +39,7 @@ def read_records(
         lines.read_count += 1
     delimiter = source.format.delimiter or _likeliest_delimiter(lines, source)
     cells, lines.read_count = _header(lines, delimiter)
-    header = Header.of([text.mend(cell, set()) for cell in cells], source)
+    header = Header.of([text.mend(cell, set()) for cell in cells], source, is_shiftable=True)
     if name_of:
         header = header.renamed(name_of)
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
@@ -85,7 +85,7 @@ def _records(
         elif not row or row.isspace():
             continue
         else:
-            payload, found = header.payload(cells, is_shiftable=True)
+            payload, found = header.payload(cells)
         number += 1
         # Nearly every row is plain: one look at all of it spares one at each cell.
         if not text.is_plain(row):

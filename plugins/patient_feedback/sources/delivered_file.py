@@ -60,9 +60,11 @@ class Header:
     kept_names: tuple[str, ...]
     ignored_from: int | None = None
     """Position of the first column that is ignored."""
+    is_shiftable: bool = False
+    """True where a value that is too many or missing moves those behind it under other columns' names."""
 
     @classmethod
-    def of(cls, delivered: Sequence[str], source: Source) -> Header:
+    def of(cls, delivered: Sequence[str], source: Source, *, is_shiftable: bool = False) -> Header:
         """Name the columns as declared where only case and white space differ; number a repeated name."""
         declared = declared_spellings(source)
         names: list[str | None] = []
@@ -79,20 +81,19 @@ class Header:
             if is_ignored and ignored_from is None:
                 ignored_from = position - 1
             names.append(None if is_ignored else name)
-        return cls(tuple(names), tuple(name for name in names if name is not None), ignored_from)
+        kept_names = tuple(name for name in names if name is not None)
+        return cls(tuple(names), kept_names, ignored_from, is_shiftable)
 
     def renamed(self, name_of: Callable[[str], str | None]) -> Header:
         """Return the header with each column under the name that `name_of` gives it, None for one that is not kept."""
         names = tuple(None if name is None else name_of(name) for name in self.names)
         return replace(self, names=names, kept_names=tuple(name for name in names if name is not None))
 
-    def payload(
-        self, cells: Sequence[Any], *, is_shiftable: bool = False
-    ) -> tuple[dict[str, Any], list[str]]:
+    def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside.
 
-        In a row of another width, values may be shifted under another column's name. Then those that may be of an
-        ignored column are not kept: to the right it takes none that stands before it, to the left any.
+        Of a row whose values may be shifted, those that may be of an ignored column are not kept: moved to the right
+        they never reach a column before it, moved to the left any.
         """
         if len(cells) == len(self.names):
             kept = cells if len(self.kept_names) == len(cells) else compress(cells, self.names)
@@ -104,12 +105,12 @@ class Header:
             if self.ignored_from is None:
                 payload[SURPLUS_KEY] = list(cells[width:])
             else:
-                certain = self.names[: self.ignored_from] if is_shiftable else self.names
+                certain = self.names[: self.ignored_from] if self.is_shiftable else self.names
                 payload = {name: value for name, value in payload.items() if name in certain}
                 payload[SURPLUS_KEY] = f"({len(cells) - width} values)"
             defects.append(Defect.TOO_MANY_COLUMNS)
         elif len(cells) < width:
-            if self.ignored_from is not None and is_shiftable:
+            if self.ignored_from is not None and self.is_shiftable:
                 payload = {LINE_KEY: f"({len(cells)} values of {width})"}
             defects.append(Defect.TOO_FEW_COLUMNS)
         return payload, defects

@@ -12,6 +12,9 @@ from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.field_mapping import AnswerField
 from patient_feedback.sources.spelling import loose_key
 
+MOST_SHAPES = 1_000
+"""So many sets of keys are remembered."""
+
 
 @dataclass(slots=True)
 class Renaming:
@@ -24,6 +27,9 @@ class Renaming:
     source: Source
     _watched: dict[str, Callable[[Any], bool]] = field(init=False)
     """What tells whether a value may be one of the column; a column that is optional is not watched."""
+    _mapped: frozenset[str] = field(init=False)
+    _whole: set[tuple[str, ...]] = field(default_factory=set, init=False)
+    """Keys of records that lack nothing: of another one with the same keys there is nothing to note."""
     _instead: dict[str, set[str]] = field(default_factory=dict, init=False)
     """Of each unknown key the columns that a record lacks and whose value it may be."""
     _beside: dict[str, set[str]] = field(default_factory=dict, init=False)
@@ -34,15 +40,19 @@ class Renaming:
         watched = {one.column: partial(_may_answer, one) for one in mapping.all_answers} | {
             one.column: _may_be_words for one in mapping.comments
         }
+        self._mapped = frozenset(mapping.columns)
         self._watched = {column: may_be for column, may_be in watched.items() if not mapping.columns[column]}
 
     def see(self, payload: Mapping[str, Any]) -> None:
         """Note what a record bears."""
-        unknown = [name for name in payload if name not in self.source.mapping.columns]
-        if not unknown or is_marked_withdrawn(payload, self.source):
+        keys = tuple(payload)
+        if keys in self._whole or is_marked_withdrawn(payload, self.source):
             return
+        unknown = [name for name in keys if name not in self._mapped]
         borne = self._watched.keys() & payload.keys()
         lacking = self._watched.keys() - borne
+        if not (unknown and lacking) and len(self._whole) < MOST_SHAPES:
+            self._whole.add(keys)
         for name in unknown:
             self._beside.setdefault(name, set()).update(borne)
             alike = (column for column in lacking if self._watched[column](payload[name]))
