@@ -29,6 +29,8 @@ DEFAULT_PATTERNS = {
     SourceKind.HCAHPS_FILE: ("*.csv", "*.zip"),
     SourceKind.NHS_FFT_FILE: ("*.xlsx", "*.xlsm"),
 }
+LARGEST_SKEW = timedelta(days=1)
+"""A time of writing that lies further ahead tells nothing: to wait until it has come would be to never read the file."""
 _SSH = ("sftp://", "ssh://")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -334,7 +336,9 @@ def _is_settled(entry: Mapping[str, Any], source: Source, now: datetime | None) 
     assert source.where is not None
     if source.where.settle_seconds == 0:
         return True
-    return _modified_at(entry) <= (now or datetime.now(UTC)) - timedelta(seconds=source.where.settle_seconds)
+    now, modified_at = now or datetime.now(UTC), _modified_at(entry)
+    is_told = modified_at < now + LARGEST_SKEW
+    return modified_at <= now - timedelta(seconds=source.where.settle_seconds) or not is_told
 
 
 def _name(entry: Mapping[str, Any]) -> str:

@@ -54,6 +54,14 @@ def test_file_still_being_written_is_left_alone(declare: Any, tmp_path: Path) ->
     assert names(declare(where={"path": str(tmp_path), "pattern": "*"})) == ["done.csv", "fresh.csv"]
 
 
+def test_file_of_a_clock_that_is_far_ahead_does_not_wait_until_its_time_has_come(
+    declare: Any, tmp_path: Path
+) -> None:
+    write(tmp_path, "hours.csv", age_seconds=-2 * 3600)
+    write(tmp_path, "years.csv", age_seconds=-400 * 86_400)
+    assert names(declare(where={"path": str(tmp_path), "settle_seconds": 60})) == ["years.csv"]
+
+
 def test_path_of_one_file_is_taken_whatever_its_name(declare: Any, tmp_path: Path) -> None:
     path = write(tmp_path, "export.dat")
     write(tmp_path, "neighbour.csv")
