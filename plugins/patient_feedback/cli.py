@@ -213,8 +213,9 @@ def _tried(source: Source) -> list[str]:
         return [f"The newest file of '{source.slug}' cannot be read. {error}"]
     if trial.file_name is None:
         console.print(f"    no file there yet ({expected_names(source)})", soft_wrap=True, markup=False)
-        return []
-    console.print(f"    {trial.file_name}, first {trial.record_count} records", soft_wrap=True, markup=False)
+    else:
+        records = f"{trial.file_name}, first {trial.record_count} records"
+        console.print(f"    {records}", soft_wrap=True, markup=False)
     for remark in trial.remarks():
         console.print(f"      {remark}", soft_wrap=True, markup=False)
     if trial.missing_columns:

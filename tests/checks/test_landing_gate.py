@@ -164,7 +164,9 @@ DELIVERY_DEFECTS = {
     "FB-LND-004": ("update landing.delivery set received_count = received_count + 1 where " + EVERY,),
     "FB-LND-005": ("update landing.delivery set is_declared_encoding = false where " + EVERY,),
     "FB-LND-006": ("update landing.delivery set unknown_columns = array['mood'] where " + EVERY,),
-    "FB-LND-007": ("update landing.delivery set column_names = array['id', 'id'] where " + EVERY,),
+    "FB-LND-007": (
+        "update landing.delivery set column_names = array['id', 'words', 'words (2)'] where " + EVERY,
+    ),
     "FB-LND-008": tuple(
         "insert into landing.delivery select (jsonb_populate_record(delivery, jsonb_build_object("
         f"'delivery_id', delivery_id || 'e{number}', 'file_sha256', delivery_id || 'e{number}', "

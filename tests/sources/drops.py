@@ -67,7 +67,7 @@ class Drop(ABC):
     ending: str = "csv"
 
     def __init__(self) -> None:
-        self.moment = NOON
+        self.moment: float = NOON
 
     def written(self, *records: tuple[str, ...]) -> bytes:
         return FORMATS[self.ending](*records)

@@ -500,6 +500,23 @@ where
     and not decided.is_superseded
     and not response.is_withdrawn
     and (candidate.is_blank or carried.comment_id is not null)
+    -- A value that the source lost, as a spreadsheet's error is, takes no words away that are held.
+    and not (
+        candidate.is_blank
+        and exists (
+            select from landing.set_aside
+            where
+                set_aside.delivery_id = candidate.delivery_id
+                and set_aside.record_number = candidate.record_number
+                and set_aside.set_aside_level = 'value'
+                and set_aside.set_aside_state = 'set_aside'
+                and set_aside.field_name = 'comment.' || candidate.question_slug
+        )
+        and exists (
+            select from feedback.comment as held
+            where held.comment_id = candidate.comment_id and held.comment_state = 'text'
+        )
+    )
 order by candidate.comment_id, decided.is_conflicting_in_delivery desc, candidate.record_number
 on conflict (comment_id) do update
 set

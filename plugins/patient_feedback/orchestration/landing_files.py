@@ -188,10 +188,16 @@ def _new_delivery_id(connection: psycopg.Connection, source: Source, file_sha256
 
 
 def _moment_in_order(connection: psycopg.Connection, source: Source, file: FoundFile) -> datetime:
-    """Return when the file was written, but after what it replaced: one that is put back may keep its old time."""
+    """Return when the file was written, but after what it replaced: one that is put back may keep its old time.
+
+    And not after the present: a time of a clock that is ahead would make what comes until then look older.
+    """
     row = connection.execute(
         """
-        select greatest(%s, max(file_modified_at) + interval '1 microsecond')
+        select greatest(
+            least(%s, clock_timestamp()),
+            max(file_modified_at) + interval '1 microsecond'
+        )
         from landing.delivery
         where source_slug = %s and file_name = %s
         """,

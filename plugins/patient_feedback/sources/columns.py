@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.spelling import loose_key
@@ -29,3 +30,10 @@ def unknown_columns(column_names: Iterable[str], source: Source) -> tuple[str, .
 def declared_spellings(source: Source) -> dict[str, str]:
     """Return the mapped columns' names by their loose key."""
     return {loose_key(name): name for name in source.mapping.columns}
+
+
+def is_marked_withdrawn(payload: Mapping[str, Any], source: Source) -> bool:
+    """Tell whether the record says that it is withdrawn, so that it need say nothing else."""
+    mark = source.mapping.withdrawn
+    value = payload.get(mark.column) if mark else None
+    return mark is not None and value is not None and loose_key(str(value)) in mark.keys

@@ -10,7 +10,14 @@ from typing import BinaryIO
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.delivered_file import LINE_KEY, Defect, DeliveredFile, DeliveredRecord, Header
+from patient_feedback.sources.delivered_file import (
+    LINE_KEY,
+    Defect,
+    DeliveredFile,
+    DeliveredRecord,
+    Header,
+    kept_line,
+)
 from patient_feedback.sources.spelling import loose_key
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH, DecodedText
 
@@ -32,11 +39,11 @@ def read_records(
         lines.read_count += 1
     delimiter = source.format.delimiter or _likeliest_delimiter(lines, source)
     cells, lines.read_count = _header(lines, delimiter)
-    header = Header.of([text.mend(cell, set()) for cell in cells], source)
+    header = Header.of([text.mend(cell, set()) for cell in cells], source, is_shiftable=True)
     if name_of:
         header = header.renamed(name_of)
     file = DeliveredFile(records=iter(()), column_names=header.kept_names)
-    file.records = _records(file, lines, text, header, delimiter)
+    file.records = _records(file, lines, text, header, delimiter, source)
     return file
 
 
@@ -68,13 +75,13 @@ def _likeliest_delimiter(lines: _Lines, source: Source) -> str:
 
 
 def _records(
-    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str
+    file: DeliveredFile, lines: _Lines, text: DecodedText, header: Header, delimiter: str, source: Source
 ) -> Iterator[DeliveredRecord]:
     number = 0
     for cells in _rows(lines, delimiter):
         row = "".join(cells)
         if isinstance(cells, str):
-            payload, found = {LINE_KEY: cells}, [Defect.UNREADABLE_LINE]
+            payload, found = {LINE_KEY: kept_line(cells, source)}, [Defect.UNREADABLE_LINE]
         elif not row or row.isspace():
             continue
         else:

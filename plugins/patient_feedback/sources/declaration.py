@@ -165,6 +165,8 @@ REQUEST_FIELDS: dict[SourceKind, dict[str, bool]] = {
     },
 }
 """What each kind's request may hold; True: must."""
+NESTED_KINDS = (SourceKind.JSONL_FILE, SourceKind.TRANSCRIPT_FILE)
+"""Kinds whose records may hold objects, which are read as dotted columns."""
 PRESETS_DIR = Path(__file__).parent / "presets"
 """Mappings of kinds whose records have one shape everywhere, by kind."""
 
@@ -200,7 +202,8 @@ class Source(Declared):
     language: LanguageCode = "en"
     """The usual language of the comments, taken where the text is too short to tell."""
     ignore_columns: list[ColumnName] = []
-    """Columns that are never read into the database; "Label*" stands for all that begin so."""
+    """Columns that are never read into the database; "Label*" stands for all that begin so. Of a line that is no record,
+    and may hold them, the length alone is kept there. In JSON Lines a name also covers what is nested below it."""
     mapping: FieldMapping
     """Left out: the mapping that comes with the kind, where its records have one shape everywhere."""
 
@@ -278,10 +281,15 @@ class Source(Declared):
         return self.request.key_column or ("ResponseId" if self.kind is SourceKind.QUALTRICS else "id")
 
     def ignores(self, column: str) -> bool:
-        """Tell whether the column is never to be read."""
-        key = loose_key(column)
+        """Tell whether the column is never to be read: it, or an object that it lies in."""
+        keys = {loose_key(column)}
+        if self.kind in NESTED_KINDS:
+            parts = column.split(".")
+            keys |= {loose_key(".".join(parts[:count])) for count in range(1, len(parts))}
         return any(
-            key.startswith(loose_key(ignored[:-1])) if ignored.endswith("*") else key == loose_key(ignored)
+            loose_key(column).startswith(loose_key(ignored[:-1]))
+            if ignored.endswith("*")
+            else loose_key(ignored) in keys
             for ignored in self.ignore_columns
         )
 

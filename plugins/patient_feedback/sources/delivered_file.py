@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, compress, repeat
 from typing import Any
 
@@ -11,12 +11,12 @@ import msgspec
 
 from patient_feedback.sources.columns import declared_spellings
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.spelling import loose_key
+from patient_feedback.sources.spelling import free_name, loose_key
 
 SURPLUS_KEY = "__surplus__"
-"""Payload key of the values that stand to the right of the last named column."""
+"""Payload key of the values that stand to the right of the last named column, or of how many they are."""
 LINE_KEY = "__line__"
-"""Payload key of a line that could not be read as a record."""
+"""Payload key of a line that could not be read as a record, or of its size."""
 
 
 class Defect:
@@ -58,30 +58,43 @@ class Header:
 
     names: tuple[str | None, ...]
     kept_names: tuple[str, ...]
+    ignored_from: int | None = None
+    """Position of the first column that is ignored."""
+    is_shiftable: bool = False
+    """True where a value that is too many or missing moves those behind it under other columns' names."""
 
     @classmethod
-    def of(cls, delivered: Sequence[str], source: Source) -> Header:
+    def of(cls, delivered: Sequence[str], source: Source, *, is_shiftable: bool = False) -> Header:
         """Name the columns as declared where only case and white space differ; number a repeated name."""
         declared = declared_spellings(source)
         names: list[str | None] = []
         taken: set[str] = set()
+        ignored_from = None
         for position, cell in enumerate(delivered, start=1):
             text = cell.strip() or f"column {position}"
             name = declared.get(loose_key(text), text)
+            is_ignored = source.ignores(name)
             if name in taken:
-                repeat = next(n for n in range(2, len(delivered) + 2) if f"{name} ({n})" not in taken)
-                name = f"{name} ({repeat})"
+                name = free_name(name, taken)
+                is_ignored = source.ignores(name) or (is_ignored and loose_key(name) not in declared)
             taken.add(name)
-            names.append(None if source.ignores(name) else name)
-        return cls(tuple(names), tuple(name for name in names if name is not None))
+            if is_ignored and ignored_from is None:
+                ignored_from = position - 1
+            names.append(None if is_ignored else name)
+        kept_names = tuple(name for name in names if name is not None)
+        return cls(tuple(names), kept_names, ignored_from, is_shiftable)
 
     def renamed(self, name_of: Callable[[str], str | None]) -> Header:
         """Return the header with each column under the name that `name_of` gives it, None for one that is not kept."""
         names = tuple(None if name is None else name_of(name) for name in self.names)
-        return Header(names, tuple(name for name in names if name is not None))
+        return replace(self, names=names, kept_names=tuple(name for name in names if name is not None))
 
     def payload(self, cells: Sequence[Any]) -> tuple[dict[str, Any], list[str]]:
-        """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside."""
+        """Return the row's payload and its defects; a missing cell is None, surplus values are kept aside.
+
+        Of a row whose values may be shifted, those that may be of an ignored column are not kept: moved to the right
+        they never reach a column before it, moved to the left any.
+        """
         if len(cells) == len(self.names):
             kept = cells if len(self.kept_names) == len(cells) else compress(cells, self.names)
             return dict(zip(self.kept_names, kept, strict=False)), []
@@ -89,8 +102,20 @@ class Header:
         values = zip(self.names, chain(cells, repeat(None)), strict=False)
         payload = {name: value for name, value in values if name is not None}
         if len(cells) > width and any(cell is not None and cell.strip() for cell in cells[width:]):
-            payload[SURPLUS_KEY] = list(cells[width:])
+            if self.ignored_from is None:
+                payload[SURPLUS_KEY] = list(cells[width:])
+            else:
+                certain = self.names[: self.ignored_from] if self.is_shiftable else self.names
+                payload = {name: value for name, value in payload.items() if name in certain}
+                payload[SURPLUS_KEY] = f"({len(cells) - width} values)"
             defects.append(Defect.TOO_MANY_COLUMNS)
         elif len(cells) < width:
+            if self.ignored_from is not None and self.is_shiftable:
+                payload = {LINE_KEY: f"({len(cells)} values of {width})"}
             defects.append(Defect.TOO_FEW_COLUMNS)
         return payload, defects
+
+
+def kept_line(line: str, source: Source) -> str:
+    """Return what is kept of a line that is no record: its length alone where it may hold a column that is ignored."""
+    return f"({len(line)} characters)" if source.ignore_columns else line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,10 @@ DEFAULT_PATTERNS = {
     SourceKind.HCAHPS_FILE: ("*.csv", "*.zip"),
     SourceKind.NHS_FFT_FILE: ("*.xlsx", "*.xlsm"),
 }
+LARGEST_SKEW = timedelta(days=1)
+"""A time of writing that lies further ahead tells nothing: to wait until it has come would be to never read the file."""
 _SSH = ("sftp://", "ssh://")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Said by the worker's own disk, to which a file is copied while it is read."""
 _SSH_URL = re.compile(r"(?:sftp|ssh)://(?P<host>\[[^\]]+\]|[^/:]*)(:(?P<port>\d+))?(?P<path>/.*)?")
@@ -66,8 +69,8 @@ def list_files(
     """Return the source's files, oldest first; one that is still being written is left for the next run.
 
     A path that is a file is taken whatever its name; of a folder (not of those below it), the files that
-    match `where.pattern`. With `where.manifest`, a file that no manifest lists yet is left for the next run too.
-    Without a connection, S3 takes its keys and AWS_ENDPOINT_URL from the environment. Raises FeedbackError
+    match `where.pattern` in whatever case. With `where.manifest`, a file that no manifest lists yet is left for the
+    next run too. Without a connection, S3 takes its keys and AWS_ENDPOINT_URL from the environment. Raises FeedbackError
     where the place does not exist or may not be read, PlaceUnavailableError where it is away.
     """
     where = source.where
@@ -103,6 +106,16 @@ def list_files(
         for entry in ready
     ]
     return sorted(found, key=lambda file: (file.modified_at, file.name))
+
+
+def count_unmatched(source: Source, connection: SourceConnection | None = None) -> int:
+    """Return how many files of the folder are never read, since they match neither pattern nor manifest."""
+    assert source.where is not None
+    with _explained(source, connection):
+        file_system, path = _place(source, connection)
+        entries = [] if file_system.isfile(path) else file_system.ls(path, detail=True)
+    patterns = [*_patterns(source), *([source.where.manifest] if source.where.manifest else [])]
+    return sum(_is_whole(entry, ("*",)) and not _is_whole(entry, patterns) for entry in entries)
 
 
 @contextmanager
@@ -280,9 +293,13 @@ def _credential_errors(url: str) -> tuple[type[Exception], ...]:
 def _is_delivered(entry: Mapping[str, Any], source: Source) -> bool:
     assert source.where is not None
     manifest = source.where.manifest
-    patterns = (source.where.pattern,) if source.where.pattern else DEFAULT_PATTERNS[source.kind]
-    is_manifest = manifest is not None and fnmatchcase(_name(entry), manifest)
-    return not is_manifest and any(_is_whole(entry, pattern) for pattern in patterns)
+    is_manifest = manifest is not None and _matches(_name(entry), manifest)
+    return not is_manifest and _is_whole(entry, _patterns(source))
+
+
+def _patterns(source: Source) -> tuple[str, ...]:
+    assert source.where is not None
+    return (source.where.pattern,) if source.where.pattern else DEFAULT_PATTERNS[source.kind]
 
 
 def _listed(
@@ -293,29 +310,41 @@ def _listed(
     pattern = source.where.manifest
     if pattern is None:
         return None
-    manifests = [entry for entry in beside if _is_whole(entry, pattern) and _is_settled(entry, source, now)]
+    manifests = [
+        entry for entry in beside if _is_whole(entry, (pattern,)) and _is_settled(entry, source, now)
+    ]
     listed: dict[str, ListedFile] = {}
     for entry in sorted(manifests, key=lambda entry: (_modified_at(entry), _name(entry))):
         listed |= read_manifest(file_system.cat_file(entry["name"]), _name(entry))
     return listed
 
 
-def _is_whole(entry: Mapping[str, Any], pattern: str) -> bool:
+def _is_whole(entry: Mapping[str, Any], patterns: Iterable[str]) -> bool:
     name = _name(entry)
     is_hidden = name.startswith((".", "~$"))
     is_finished = not name.lower().endswith(UNFINISHED_SUFFIXES)
-    return entry["type"] == "file" and is_finished and not is_hidden and fnmatchcase(name, pattern)
+    is_named = any(_matches(name, pattern) for pattern in patterns)
+    return entry["type"] == "file" and is_finished and not is_hidden and is_named
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # Whoever exports by hand writes EXPORT.CSV one day and export.csv the next.
+    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 def _is_settled(entry: Mapping[str, Any], source: Source, now: datetime | None) -> bool:
     assert source.where is not None
     if source.where.settle_seconds == 0:
         return True
-    return _modified_at(entry) <= (now or datetime.now(UTC)) - timedelta(seconds=source.where.settle_seconds)
+    now, modified_at = now or datetime.now(UTC), _modified_at(entry)
+    is_told = modified_at < now + LARGEST_SKEW
+    return modified_at <= now - timedelta(seconds=source.where.settle_seconds) or not is_told
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    return str(entry["name"]).rsplit("/", 1)[-1]
+    """Return the file's name; one that is no Unicode, as of an old system, with its foreign bytes as escapes."""
+    name = str(entry["name"]).rsplit("/", 1)[-1]
+    return ascii(name)[1:-1] if _SURROGATE.search(name) else name
 
 
 def _version(entry: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord
+from patient_feedback.sources.lost_formulas import with_lost_values
 from patient_feedback.sources.stored_text import mend_text
 from patient_feedback.sources.xlsx_file import open_workbook, plain, rows_until_damage, sheet_named
 
@@ -118,7 +119,8 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
 
 
 def _rows(sheet: Any) -> Iterator[Cells]:
-    return rows_until_damage([_shown(cell) for cell in row] for row in sheet.iter_rows())
+    shown = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
+    return rows_until_damage(with_lost_values(sheet, shown))
 
 
 def _first_rows(sheet: Any) -> Iterator[Cells]:

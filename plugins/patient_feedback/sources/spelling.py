@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container
 from functools import lru_cache
+from itertools import count
 
 from patient_feedback.contract import stable_id
 
@@ -20,6 +22,11 @@ _UNDECOMPOSED = str.maketrans(
 def loose_key(text: str) -> str:
     """Return what two spellings share that differ in case or in the width and kind of white space."""
     return " ".join(text.split()).casefold()
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name with the first number, from 2 on, that makes it another one than those that are taken."""
+    return next(numbered for n in count(2) if (numbered := f"{name} ({n})") not in taken)
 
 
 def tidy(text: str) -> str:

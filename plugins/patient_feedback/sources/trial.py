@@ -9,7 +9,7 @@ from itertools import islice
 from patient_feedback.sources.columns import missing_columns, unknown_columns
 from patient_feedback.sources.dates import resolve_dates
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.files import DEFAULT_PATTERNS, list_files, open_file
+from patient_feedback.sources.files import DEFAULT_PATTERNS, count_unmatched, list_files, open_file
 from patient_feedback.sources.mapping import MappedRecord, map_record
 from patient_feedback.sources.reading import read_records
 
@@ -25,12 +25,18 @@ class Trial:
     column_names: tuple[str, ...] = ()
     missing_columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
+    unmatched_count: int = 0
+    """Files of the folder that no pattern matches."""
     unread: Counter[str] = field(default_factory=Counter)
     """Records in which a field's value is none that the declaration reads, by what it says of them."""
 
     def remarks(self) -> list[str]:
         """Return what a person should look at, a line each."""
         said = []
+        if self.unmatched_count:
+            said.append(
+                f"files whose names match no pattern, and that are never read: {self.unmatched_count}"
+            )
         if self.unknown_columns:
             said.append(f"columns that are neither mapped nor ignored: {', '.join(self.unknown_columns)}")
         said += [f"{what}: {count} of {self.record_count}" for what, count in self.unread.items()]
@@ -48,8 +54,9 @@ def try_newest_file(source: Source) -> Trial:
     Raises UnreadableFileError where no reader can read it, FeedbackError where the place cannot be listed.
     """
     found = list_files(source)
+    unmatched_count = count_unmatched(source)
     if not found:
-        return Trial()
+        return Trial(unmatched_count=unmatched_count)
     newest = found[-1]
     with open_file(newest) as stream:
         file = read_records(stream, source)
@@ -58,7 +65,7 @@ def try_newest_file(source: Source) -> Trial:
     missing, unknown = missing_columns(names, source), unknown_columns(names, source)
     # A pseudonym would need the key, and is not looked at.
     mapped = [map_record(record, source, lambda ref: ref) for record in records]
-    trial = Trial(newest.name, len(mapped), names, missing, unknown)
+    trial = Trial(newest.name, len(mapped), names, missing, unknown, unmatched_count)
     for record in mapped:
         trial.unread.update(_unread(record))
     if source.mapping.submitted_on is not None:

@@ -1,4 +1,4 @@
-"""Reads a sheet of an Excel workbook: shown values as text, dates as ISO text, error cells as they stand."""
+"""Reads a sheet of an Excel workbook: shown values as text, dates as ISO text, errors and lost values as errors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from xml.etree.ElementTree import ParseError
 from patient_feedback.errors import UnreadableFileError
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.delivered_file import DeliveredFile, DeliveredRecord, Header
+from patient_feedback.sources.lost_formulas import with_lost_values
 from patient_feedback.sources.size_bounds import refuse_large_archive
 from patient_feedback.sources.stored_text import mend_text
 
@@ -26,7 +27,8 @@ def read_records(stream: BinaryIO, source: Source) -> DeliveredFile:
     """
     workbook = open_workbook(stream, source)
     sheet = sheet_named(workbook, source.format.sheet or workbook.sheetnames[0])
-    rows = rows_until_damage([plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    shown = ([plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    rows = rows_until_damage(with_lost_values(sheet, shown))
     cells: list[str] = []
     for _ in range(source.format.header_row):
         cells = ["" if cell is None else str(cell) for cell in next(rows, [])]
@@ -105,11 +107,20 @@ def _mended(value: Any, defects: set[str]) -> Any:
     return mend_text(value, defects) if isinstance(value, str) else value
 
 
+def _unescaped(text: str) -> str:
+    """Return the text with the characters that XML cannot hold, such as the _x000D_ of a line break from Windows."""
+    from openpyxl.utils.escape import unescape
+
+    return str(unescape(text)) if "_x" in text else text
+
+
 def plain(value: Any) -> str | None:
     """Return a cell's value as text: a day without its midnight, a whole number without decimals."""
     match value:
-        case None | str():
-            return value
+        case None:
+            return None
+        case str():
+            return _unescaped(value)
         case bool():
             return "true" if value else "false"
         case float() if value.is_integer() and abs(value) < 1e15:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from channel import Channel, utc
-from drops import MAPPING, Drop
+from drops import MAPPING, Drop, FolderDrop
 
 from patient_feedback.orchestration import landing_files
 from patient_feedback.sources.files import FoundFile
@@ -97,6 +99,51 @@ def test_files_of_a_clock_that_is_two_hours_off_are_read(channel: Channel, drop:
     drop.deliver("3", ("c", "Cold food"))
     assert channel.run() == 1
     channel.assert_shows("story", {"a": "Kind staff", "b": "Long wait", "c": "Cold food"})
+    assert channel.run() == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=400)], ids=str)
+@pytest.mark.parametrize("names", [("jan", "feb", "mar"), ("week",) * 3], ids=["names", "one name"])
+def test_file_of_a_clock_that_was_ahead_blocks_no_later_edit_and_no_withdrawal(
+    channel_of: Any, folder_drop: FolderDrop, names: tuple[str, ...], ahead: timedelta
+) -> None:
+    drop, channel = folder_drop, channel_of(folder_drop)
+    drop.moment = time.time() + ahead.total_seconds()
+    drop.deliver(names[0], ("a", "Kind staff"), ("b", "Long wait"), ("c", "Cold food"))
+    channel.run_gated()
+    # The clock is put right.
+    drop.moment = time.time() - 60
+    drop.deliver(names[1], ("a", "Rude staff"))
+    assert "FB-LND-032" not in set().union(*channel.run_gated())
+    drop.moment = time.time() - 60
+    drop.deliver(names[2], ("b", "", "2026-03-02", "withdrawn"))
+    assert "FB-LND-032" not in set().union(*channel.run_gated())
+    channel.assert_shows("story", {"a": "Rude staff", "c": "Cold food"})
+    assert channel.withdrawn == {"b"}
+
+
+def test_files_that_bear_a_time_to_come_stand_in_the_order_of_these_times(
+    channel_of: Any, folder_drop: FolderDrop
+) -> None:
+    drop, channel = folder_drop, channel_of(folder_drop)
+    drop.deliver("before", ("a", "Kind staff"))
+    for name, hours, words in (("2", 5, "Rude staff"), ("1", 2, "Long wait")):
+        drop.moment = time.time() + hours * 3600
+        drop.deliver(name, ("a", words))
+    channel.run_gated()
+    channel.assert_shows("story", {"a": "Rude staff"})
+
+
+def test_file_with_a_name_that_is_no_unicode_is_read_and_stops_no_other(
+    channel_of: Any, folder_drop: FolderDrop
+) -> None:
+    drop, channel = folder_drop, channel_of(folder_drop)
+    drop.deliver(os.fsdecode(b"enk\xe4t"), ("a", "Kind staff"))
+    drop.deliver("EXPORT", ("b", "Long wait"))
+    drop.rename("EXPORT.csv", "EXPORT.CSV")
+    assert channel.run() == 2
+    channel.assert_shows("story", {"a": "Kind staff", "b": "Long wait"})
+    assert deliveries(channel) == ["enk\\udce4t.csv", "EXPORT.CSV"]
     assert channel.run() == 0
 
 

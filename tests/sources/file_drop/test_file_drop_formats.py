@@ -87,6 +87,27 @@ def test_error_cells_of_a_sheet_are_no_words(channel_of: Any, folder_drop: Folde
     assert channel.said("story")["c"] == "The #1 ward"
 
 
+def test_words_that_a_workbook_lost_do_not_take_away_those_that_are_held(
+    channel_of: Any, folder_drop: FolderDrop
+) -> None:
+    folder_drop.ending = "xlsx"
+    channel = channel_of(folder_drop)
+    folder_drop.deliver("1", ("a", "Rude staff"), ("b", "Long wait"), ("c", "Cold food"), ("d", "Kind staff"))
+    channel.run_gated()
+    # A formula without the value that it had, an error, a comment that somebody emptied, and a new record.
+    folder_drop.deliver("2", ("a", '=CLEAN("Rude staff")'), ("b", "#REF!"), ("c", ""), ("e", "=A1"))
+    assert "FB-LND-083" in channel.run_gated()[0]
+    words = {"a": "Rude staff", "b": "Long wait", "c": "", "d": "Kind staff", "e": ""}
+    channel.assert_shows("story", words)
+    aside = "select field_name, record_number from landing.set_aside order by 2"
+    assert channel.rows(aside) == [("comment.story", 1), ("comment.story", 2), ("comment.story", 4)]
+    channel.run_gated()
+    channel.assert_shows("story", words)
+    folder_drop.deliver("3", ("a", "Rude staff, edited"))
+    channel.run_gated()
+    channel.assert_shows("story", {**words, "a": "Rude staff, edited"})
+
+
 def test_header_that_changed_names_what_is_missing_and_what_is_new(
     channel_of: Any, folder_drop: FolderDrop
 ) -> None:

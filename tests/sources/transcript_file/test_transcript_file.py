@@ -255,8 +255,87 @@ def test_column_that_the_mapping_reads_and_no_call_has_is_named(channel: Channel
     calls.deliver("1.jsonl", {name: value for name, value in CALL.items() if name != "ended_at"})
     channel.run()
     assert channel.rows("select missing_columns, unknown_columns from landing.delivery") == [
-        (["ended_at"], [])
+        (["ended_at"], ["caller_number", "agent"])
     ]
+
+
+def drifted(one: dict[str, Any], was: str, now: str) -> dict[str, Any]:
+    """Return the call as its source writes it since it changed."""
+    if was == "turns":
+        return {now if key == was else key: value for key, value in one.items()}
+    if was == "Patient":
+        turns = [
+            {**spoken, "role": spoken["role"].lower().replace("patient", now)} for spoken in one["turns"]
+        ]
+    else:
+        turns = [
+            {now if key == was else key: value for key, value in spoken.items()} for spoken in one["turns"]
+        ]
+    return {**one, "turns": turns}
+
+
+DRIFTS = {
+    ("turns", "utterances"): "utterances",
+    ("role", "speaker_role"): "turns.speaker_role",
+    ("text", "content"): "turns.content",
+    ("Patient", "Client"): "turns.role=client",
+}
+
+
+@pytest.mark.parametrize(("was", "now"), DRIFTS)
+@pytest.mark.parametrize("changed_count", [4, 2])
+def test_words_under_another_key_or_role_do_not_overwrite_those_that_are_held(
+    channel: Channel, calls: Calls, was: str, now: str, changed_count: int
+) -> None:
+    bare = {key: value for key, value in CALL.items() if key not in ("caller_number", "agent")}
+    held = [{**bare, "call_id": f"c{number}"} for number in range(4)]
+    calls.deliver("1.jsonl", *held)
+    channel.run_gated()
+    changed = [drifted({**one, "service": "Other line"}, was, now) for one in held[:changed_count]]
+    others = [{**bare, "call_id": f"new {number}"} for number in range(4 - changed_count)]
+    calls.deliver("2.jsonl", *changed, *others)
+    [failed] = channel.run_gated()
+    assert failed >= {"FB-LND-006", "FB-LND-024" if others else "FB-LND-002"}
+    channel.assert_shows("call", {one["call_id"]: WORDS for one in (*held, *others)})
+    assert channel.rows("select unknown_columns from landing.delivery where file_name = '2.jsonl'") == [
+        ([DRIFTS[was, now]],)
+    ]
+    assert "Must Not Land" not in json.dumps(payloads(channel))
+
+
+def test_other_role_beside_the_patients_is_named_until_it_is_ignored(
+    channel: Channel, calls: Calls, tmp_path: Path
+) -> None:
+    spoken = [*CALL["turns"], turn("Triage Officer", "Must Not Land"), turn("nurse", "Must Not Land")]
+    officer = call(call_id="c2", turns=[turn("Triage Officer", "Must Not Land")])
+    calls.deliver("1.jsonl", call(turns=spoken), officer)
+    unknown = "select unknown_columns from landing.delivery"
+    assert "FB-LND-024" in channel.run_gated()[0]
+    assert channel.said("call") == {"c1": WORDS}
+    assert channel.rows(unknown) == [(["caller_number", "agent", "turns.role=triage officer"],)]
+    ignored = ["turns.role=Triage Officer", "caller_number", "agent"]
+    channel.source = declared(tmp_path, calls, ignore_columns=ignored)
+    assert "FB-LND-024" not in channel.run_gated()[0]
+    assert channel.said("call") == {"c1": WORDS, "c2": ""}
+    assert channel.rows(unknown) == [([],)]
+
+
+def test_what_stands_for_a_role_or_key_and_may_be_words_is_not_named(channel: Channel, calls: Calls) -> None:
+    names = [turn(f"Person {letter} Must Not Land", "Hello") for letter in "abcdefghijkl"]
+    sentence = turn("Agnes, who Must Not Land: she told me to wait", "Hello")
+    calls.deliver("1.jsonl", call(turns=[*CALL["turns"], *names]))
+    calls.deliver("2.jsonl", call(call_id="c2", turns=[*CALL["turns"], sentence], **{"k" * 500: 1}))
+    channel.run()
+    rows = channel.rows("select unknown_columns from landing.delivery order by file_name")
+    assert rows[0][0][2:] == ["turns.role=(more than 10)"]
+    assert rows[1][0][2:] == ["k" * 60, "turns.role=(no name of a role)"]
+
+
+def test_turn_in_which_nobody_speaks_takes_nothing_away(channel: Channel, calls: Calls) -> None:
+    events = [{"event": "hold", "at": "2026-03-02T09:02:00Z"}, None, turn("system", {"code": 7})]
+    calls.deliver("1.jsonl", call(turns=[*CALL["turns"], *events, turn("patient", None)]))
+    channel.run_gated()
+    assert channel.said("call") == {"c1": WORDS}
 
 
 def test_file_without_a_line_is_refused(channel: Channel, calls: Calls) -> None:

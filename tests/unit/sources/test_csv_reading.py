@@ -178,6 +178,45 @@ def test_ignored_columns_never_leave_the_file(declare: Any, read: Any) -> None:
     assert file.column_names == ("id", "comment")
 
 
+def test_ignored_column_does_not_land_from_a_row_of_which_nobody_knows_what_is_where(
+    declare: Any, read: Any
+) -> None:
+    lines = (
+        b'1,good,"He said "hi" to me",Joy Secret,North',
+        b"2,good,kind, patient,Joy Secret,North",
+        b"3,good,kind,Joy, Secret,North",
+        b"Joy Secret,North",
+        b"4,good,kind,Joy Secret,North",
+    )
+    records, file = read(
+        declare(ignore_columns=["nurse"]), b"id,rating,comment,nurse,ward\n" + b"\n".join(lines)
+    )
+    assert "Secret" not in str(records) and "Joy" not in str(records)
+    assert payloads(records) == [
+        {"__line__": f"({len(lines[0])} characters)"},
+        {"id": "2", "rating": "good", "comment": "kind", "__surplus__": "(1 values)"},
+        {"id": "3", "rating": "good", "comment": "kind", "__surplus__": "(1 values)"},
+        {"__line__": "(2 values of 5)"},
+        {"id": "4", "rating": "good", "comment": "kind", "ward": "North"},
+    ]
+    assert [record.defects for record in records] == [
+        ("unreadable_line",),
+        ("too_many_columns",),
+        ("too_many_columns",),
+        ("too_few_columns",),
+        (),
+    ]
+    assert file.column_names == ("id", "rating", "comment", "ward")
+
+
+def test_ignored_column_that_stands_twice_is_ignored_twice(declare: Any, read: Any) -> None:
+    records, file = read(
+        declare(ignore_columns=["nurse"]), b"id,nurse,comment,nurse\n1,Joy Secret,kind,Ann Secret\n"
+    )
+    assert payloads(records) == [{"id": "1", "comment": "kind"}]
+    assert file.column_names == ("id", "comment")
+
+
 def test_lines_above_the_declared_header_are_passed_over(declare: Any, read: Any) -> None:
     records, _ = read(declare(format={"header_row": 3}), b"Export\nof May\nid,comment\n1,kind\n")
     assert payloads(records) == [{"id": "1", "comment": "kind"}]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from patient_feedback.errors import FeedbackError
-from patient_feedback.sources.files import list_files, open_file
+from patient_feedback.sources.files import count_unmatched, list_files, open_file
 from patient_feedback.sources.reading import read_records
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -54,11 +54,41 @@ def test_file_still_being_written_is_left_alone(declare: Any, tmp_path: Path) ->
     assert names(declare(where={"path": str(tmp_path), "pattern": "*"})) == ["done.csv", "fresh.csv"]
 
 
+def test_file_of_a_clock_that_is_far_ahead_does_not_wait_until_its_time_has_come(
+    declare: Any, tmp_path: Path
+) -> None:
+    write(tmp_path, "hours.csv", age_seconds=-2 * 3600)
+    write(tmp_path, "years.csv", age_seconds=-400 * 86_400)
+    assert names(declare(where={"path": str(tmp_path), "settle_seconds": 60})) == ["years.csv"]
+
+
 def test_path_of_one_file_is_taken_whatever_its_name(declare: Any, tmp_path: Path) -> None:
     path = write(tmp_path, "export.dat")
     write(tmp_path, "neighbour.csv")
     assert names(declare(where={"path": str(path)})) == ["export.dat"]
     assert names(declare(where={"path": path.as_uri()})) == ["export.dat"]
+
+
+def test_pattern_is_matched_in_whatever_case_and_the_files_that_match_none_are_counted(
+    declare: Any, tmp_path: Path
+) -> None:
+    for name in ("EXPORT.CSV", "b.Tsv", "c.csv", "notes.txt", "old.xls", "d.csv.part", ".e", "below/f.txt"):
+        write(tmp_path, name)
+    folder = {"path": str(tmp_path)}
+    assert sorted(names(declare(where=folder))) == ["EXPORT.CSV", "b.Tsv", "c.csv"]
+    assert names(declare(where={**folder, "pattern": "Export*.csv"})) == ["EXPORT.CSV"]
+    assert count_unmatched(declare(where=folder)) == 2
+    assert count_unmatched(declare(where={**folder, "manifest": "NOTES.*"})) == 1
+    assert count_unmatched(declare(where={"path": str(tmp_path / "notes.txt")})) == 0
+
+
+def test_name_that_is_no_unicode_is_told_with_its_bytes_as_escapes(declare: Any, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/enk\xe4t.csv"
+    Path(os.fsdecode(path)).write_bytes(b"id,comment\n1,kind\n")
+    [found] = list_files(declare(where={"path": str(tmp_path)}))
+    assert found.name == "enk\\udce4t.csv"
+    with open_file(found) as stream:
+        assert stream.read() == b"id,comment\n1,kind\n"
 
 
 def test_usual_ending_of_the_kind_is_the_default_pattern(declare: Any, tmp_path: Path) -> None:

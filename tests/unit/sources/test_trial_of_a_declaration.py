@@ -55,6 +55,15 @@ def test_values_that_the_declaration_does_not_read_are_counted_and_not_shown(
     ]
 
 
+def test_files_that_match_no_pattern_are_said(source: Source, tmp_path: Path) -> None:
+    put(tmp_path, "notes.txt", "secret words")
+    remark = "files whose names match no pattern, and that are never read: 1"
+    assert try_newest_file(source).remarks() == [remark]
+    put(tmp_path, "NEW.CSV", "id,date,rating,comment,ward\n1,03-03-2025,3,kind,A\n")
+    trial = try_newest_file(source)
+    assert (trial.file_name, trial.remarks()) == ("NEW.CSV", [remark])
+
+
 def test_newest_file_is_tried_and_its_missing_columns_are_named(source: Source, tmp_path: Path) -> None:
     put(tmp_path, "old.csv", "id,date,rating,comment,ward\n", moment=1_750_000_000)
     put(tmp_path, "new.csv", "id,dato,rating,comment,ward\n1,03-03-2025,5,kind,A\n", moment=1_750_000_060)

@@ -11,6 +11,7 @@ import pytest
 from openpyxl import Workbook
 
 from patient_feedback.errors import UnreadableFileError
+from patient_feedback.sources import lost_formulas
 
 
 def workbook(rows: list[list[Any]], sheet: str = "Sheet", before: tuple[str, ...] = ()) -> bytes:
@@ -68,9 +69,84 @@ def test_error_cells_stay_text_and_empty_rows_are_no_records(source: Any, read: 
     assert [record.defects for record in records] == [(), ()]
 
 
+def changed(content: bytes, *changes: tuple[str, str]) -> bytes:
+    """Return the workbook with these replacements in its parts."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            for before, after in changes:
+                part = part.replace(before.encode(), after.encode())
+            new.writestr(name, part)
+    return target.getvalue()
+
+
+def test_formula_that_was_saved_without_its_value_is_a_lost_value_and_not_an_empty_cell(
+    source: Any, read: Any
+) -> None:
+    rows = [["id", "comment", "service"], ["1", None, "=A2"], [], ["2", "=CLEAN(A1)", "x"], ["=ROW()"], ["3"]]
+    records, _ = read(source, workbook(rows))
+    assert [record.payload for record in records] == [
+        {"id": "1", "comment": None, "service": "#N/A"},
+        {"id": "2", "comment": "#N/A", "service": "x"},
+        {"id": "#N/A", "comment": None, "service": None},
+        {"id": "3", "comment": None, "service": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("saved", "shown"),
+    [
+        ("<c><f>LOST()</f><v>7</v></c>", "7"),
+        ('<c t="str"><f>LOST()</f><v>kind</v></c>', "kind"),
+        ('<c t="str"><f>LOST()</f><v></v></c>', None),
+        ('<c t="str"><f>LOST()</f></c>', "#N/A"),
+        ('<c t="e"><f>LOST()</f><v>#REF!</v></c>', "#REF!"),
+        ("<c><f>LOST()</f></c>", "#N/A"),
+        ('<c><f t="shared" si="0"/></c>', "#N/A"),
+        ("<c/>", None),
+    ],
+)
+def test_formula_shows_the_value_that_was_saved_with_it(
+    source: Any, read: Any, saved: str, shown: str | None
+) -> None:
+    content = workbook([["id", "comment"], ["1", "=LOST()"], ["2", "fine"]])
+    cell = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml").decode()
+    begin = cell.index('<c r="B2"')
+    whole = cell[begin : cell.index("</c>", begin) + len("</c>")]
+    records, _ = read(source, changed(content, (whole, saved.replace("<c", '<c r="B2"', 1))))
+    assert [record.payload["comment"] for record in records] == [shown, "fine"]
+
+
+def test_formula_is_found_wherever_the_sheet_is_cut_to_be_scanned(
+    source: Any, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = workbook([["id", "comment"], ["1", "=LOST()"]])
+    for length in range(1, 8):
+        monkeypatch.setattr(lost_formulas, "SCANNED_BYTES", length)
+        records, _ = read(source, content)
+        assert records[0].payload["comment"] == "#N/A"
+
+
+def test_characters_that_a_workbook_writes_in_its_own_way_are_those_that_were_meant(
+    source: Any, read: Any
+) -> None:
+    content = workbook([["id", "com_MARK_ment"], ["1", "Line one_MARK_\nLine two, file_x12_y"]])
+    records, file = read(source, changed(content, ("_MARK_", "_x000D_")))
+    assert file.column_names == ("id", "com\rment")
+    assert records[0].payload["com\rment"] == "Line one\r\nLine two, file_x12_y"
+
+
 def test_value_right_of_the_header_is_surplus(source: Any, read: Any) -> None:
     records, _ = read(source, workbook([["id", "comment"], ["1", "kind", None, "note"]]))
     assert records[0].payload["__surplus__"] == [None, "note"]
+    assert records[0].defects == ("too_many_columns",)
+
+
+def test_value_right_of_the_header_is_only_counted_where_a_column_is_ignored(declare: Any, read: Any) -> None:
+    source = declare(kind="xlsx_file", ignore_columns=["nurse"])
+    records, _ = read(source, workbook([["id", "nurse", "comment"], ["1", "Joy Secret", "kind", "Secret"]]))
+    assert records[0].payload == {"id": "1", "comment": "kind", "__surplus__": "(1 values)"}
     assert records[0].defects == ("too_many_columns",)
 
 
