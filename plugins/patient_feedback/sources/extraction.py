@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -131,6 +132,17 @@ def longest_wait_seconds(source: Source) -> float:
     return WAITING_SHARE * source.deadline_minutes * 60
 
 
+class Landed(Enum):
+    """What of a record lands, beside what identifies a person."""
+
+    WHOLE = auto()
+    """All of it, whatever the declaration says."""
+    LESS_IGNORED = auto()
+    """All but `ignore_columns`."""
+    AS_DECLARED = auto()
+    """What the mapping names decides, too."""
+
+
 class SourceKindModule(Protocol):
     """The interface of a kind."""
 
@@ -140,6 +152,9 @@ class SourceKindModule(Protocol):
 
     SHAPE: Shape | None
     """The keys of what is landed, so that a change of them is seen; None where they are columns, which show themselves."""
+
+    LANDED: Landed
+    """What of a record lands: where the declaration asks for more of it, all is read from the start."""
 
     def extract(self, request: ExtractionRequest) -> Iterator[Extract]:
         """Yield what is new or changed since the cursor, or in the window, in pieces that can be landed alone.

@@ -43,6 +43,7 @@ from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
+    LANDED,
     RESOURCE_TYPE,
     SHAPE,
     STANDING_STATUS,
@@ -54,7 +55,7 @@ from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "LANDED", "SHAPE", "extract", "payload"]
 
 LONGEST_EXPORT_SECONDS = 6 * 3600.0
 """So long a run waits at most for the server to prepare its files, whatever its deadline."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, Landed, RawRecord, vanished
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 IDENTIFIERS: tuple[str, ...] = ()
 """Which columns identify a person only the declaration can say: `ignore_columns`. They are not even asked for."""
 SHAPE = None
+LANDED = Landed.AS_DECLARED
 EXTRACT_SIZE = 50_000
 """Records that land together; what was landed stays when a later part fails."""
 KEYS_AT_ONCE = 500

@@ -18,6 +18,7 @@ from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.orchestration.source_connections import airflow_connection
 from patient_feedback.settings import Settings
 from patient_feedback.sources import sql_table
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, SourceConnection
 from patient_feedback.stack.postgres import EmbeddedPostgres
 from patient_feedback.warehouse.connection import connect
@@ -800,3 +801,100 @@ def test_connection_that_airflow_made_generic_says_how_to_add_it_with_its_type(
     with pytest.raises(FeedbackError, match=r"'survey_system' is of type generic.*--conn-json") as raised:
         airflow_connection(opened(postgres).source)
     assert PASSWORD not in str(raised.value)
+
+
+# What a changed declaration asks for
+
+
+def services(channel: Channel) -> dict[str, str | None]:
+    return dict(channel.rows("select source_record_ref, service_name from feedback.response"))
+
+
+def with_ward(tool: SurveyTool, folder: Path, is_optional: bool = False) -> Source:
+    return tool.source(folder, mapping={"service": {"column": "ward", "optional": is_optional}})
+
+
+@pytest.fixture
+def without_ward(tool: SurveyTool, opened: Open) -> Channel:
+    """A source whose wards were ignored while all was accepted."""
+    channel = opened(tool, ignore_columns=["ward"], mapping={"service": None})
+    channel.run_gated()
+    assert set(services(channel).values()) == {None}
+    return channel
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+def test_column_that_is_no_longer_ignored_is_read_of_every_row(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path, is_optional: bool
+) -> None:
+    channel = without_ward
+    channel.source = with_ward(tool, tmp_path, is_optional)
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Ward 3")
+    # Once: from then on what is new is read.
+    tool.put(8, "New", "2025-03-08 09:00")
+    channel.run_gated()
+    assert [extracted for _, extracted in counts(channel)[:2]] == [7, 7]
+    assert counts(channel)[2][1] < 7
+
+
+def test_column_that_the_table_got_since_is_read_of_every_row(
+    tool: SurveyTool, opened: Open, tmp_path: Path
+) -> None:
+    channel = opened(tool)
+    channel.run_gated()
+    tool.execute("alter table responses add column team text default 'Night'")
+    channel.source = tool.source(tmp_path, mapping={"service": {"column": "team"}})
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Night")
+
+
+def test_declaration_that_asks_for_less_reads_nothing_again(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path
+) -> None:
+    channel = without_ward
+    channel.source = tool.source(
+        tmp_path, ignore_columns=["ward", "score"], mapping={"service": None, "rating": None}
+    )
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    [(_, extracted)] = counts(channel)[1:]
+    assert extracted < 7
+
+
+def test_source_that_kept_no_word_of_what_it_asked_for_is_gone_on_with(
+    without_ward: Channel, tool: SurveyTool
+) -> None:
+    channel = without_ward
+    with connect(channel.settings, "test") as connection:
+        connection.execute("update landing.source_cursor set position = position - 'asked'")
+    tool.put(8, "New", "2025-03-08 09:00")
+    channel.run_gated()
+    [(_, extracted)] = counts(channel)[1:]
+    assert extracted < 7
+
+
+def test_new_reading_that_breaks_off_costs_nothing_that_was_accepted(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel, truth = without_ward, tool.said
+    monkeypatch.setattr(sql_table, "EXTRACT_SIZE", 3)
+    channel.source = with_ward(tool, tmp_path)
+
+    def away() -> None:
+        raise PlaceUnavailableError("away")
+
+    with monkeypatch.context() as once:
+        while_reading(once, 1, away)
+        with pytest.raises(PlaceUnavailableError):
+            channel.run_gated()
+        channel.assert_shows("comment", truth)
+    # A backfill between the two decides what came, and leaves alone what waits for the rest.
+    tool.put(9, "Of the window", "2025-02-01 09:00", "2025-02-01 08:00")
+    channel.run(window=(utc("2025-02-01"), utc("2025-03-03")))
+    channel.assert_shows("comment", truth | {"9": "Of the window"})
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Ward 3")
