@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from channel import Channel, utc
-from discharge_forms import channel_of, said, truth
+from discharge_forms import channel_of, said, truth, without_rating
 from emulators.fhir import KEY, QUESTIONNAIRE, FhirServer, answered
 from emulators.server import Emulator, Fault
 
@@ -499,3 +499,15 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, forms
     assert channel.cursor is None
     channel.run()
     channel.assert_shows("said", truth(forms))
+
+
+def test_item_that_is_no_longer_ignored_is_read_of_every_response(
+    channel: Channel, forms: FhirServer, tmp_path: Path
+) -> None:
+    declared = channel.source
+    channel.source = without_rating(declared, tmp_path)
+    channel.run_gated()
+    channel.source = declared
+    channel.run_gated()
+    channel.assert_shows("said", truth(forms))
+    assert channel.rows("select count(*) from feedback.answer where answer_state = 'answered'") == [(7,)]
