@@ -38,6 +38,7 @@ from patient_feedback.sources.extraction import (
 )
 from patient_feedback.sources.field_mapping import FieldMapping
 from patient_feedback.sources.landed_extract import content_sha256, write_head, write_record
+from patient_feedback.sources.stored_text import mend_text
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
@@ -168,7 +169,14 @@ def _changed(
     identifiers = kind_module(source.kind).IDENTIFIERS
     seen: dict[str, str] = {}
     while batch := list(islice(records, BATCH_SIZE)):
-        cleaned = [replace(one, content=without_identifiers(one.content, identifiers)) for one in batch]
+        cleaned = [
+            replace(
+                one,
+                key=mend_text(one.key, set()),
+                content=without_identifiers(one.content, identifiers),
+            )
+            for one in batch
+        ]
         known: dict[str, str] = dict(
             connection.execute(
                 STATEMENTS["known_versions"],

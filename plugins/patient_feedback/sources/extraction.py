@@ -16,6 +16,7 @@ from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.moments import not_after
 from patient_feedback.sources.shape import Shape
+from patient_feedback.sources.stored_text import mend_text
 
 Cursor = dict[str, str]
 """Where the next run begins, in the source's own terms; kept as JSON."""
@@ -179,7 +180,8 @@ def vanished(request: ExtractionRequest, held: frozenset[str], shown: Set[str]) 
 
     Raises FeedbackError where they are so many that a mistake of the source is likelier.
     """
-    gone = sorted(held - shown)
+    # Held ones bear their keys as the warehouse can store them.
+    gone = sorted(held - {mend_text(key, set()) for key in shown})
     allowed = request.source.request.largest_vanished_share
     if len(gone) > FEW_VANISHED and len(gone) > allowed * len(held):
         raise FeedbackError(

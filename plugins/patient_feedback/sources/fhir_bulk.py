@@ -15,6 +15,7 @@ import json
 import logging
 import time
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -373,5 +374,5 @@ def _lines(local: IO[bytes], source: Source) -> Iterator[bytes]:
     # A line that is longer than any comment is cut, and then no object.
     while line := stream.readline(MAXIMUM_LINE_LENGTH):
         budget.spend(len(line))
-        if stripped := line.strip():
+        if stripped := line.removeprefix(BOM_UTF8).strip():
             yield stripped

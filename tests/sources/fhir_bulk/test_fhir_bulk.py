@@ -295,6 +295,17 @@ def test_packed_file_is_read(channel: Channel, forms: FhirServer, packed: dict[s
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
 
 
+def test_file_that_begins_with_a_byte_order_mark_is_read(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    lines = [json.dumps(resource).encode() for resource in forms.resources.values()][:3]
+    marked = b"\xef\xbb\xbf" + b"\n".join(lines)
+    emulator.faults = [Fault(body=marked, path="/QuestionnaireResponse1.ndjson") for _ in range(6)]
+    channel.run()
+    channel.assert_shows("said", truth(forms))
+    assert len(emulator.faults) == 5
+
+
 def _cut(content: bytes) -> bytes:
     return content[: len(content) * 2 // 3]
 

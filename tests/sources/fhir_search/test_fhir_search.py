@@ -311,6 +311,16 @@ def test_storm_of_429_waits_as_long_as_the_server_asks(
     channel.assert_shows("said", truth(forms))
 
 
+def test_byte_order_mark_before_json_is_no_fault(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    forms.resources.clear()
+    nothing = b'\xef\xbb\xbf{"resourceType": "Bundle", "total": 0}'
+    emulator.faults = [Fault(body=nothing) for _ in range(6)]
+    assert channel.run() == 0
+    assert emulator.faults
+
+
 def test_server_that_stays_away_leaves_nothing_half_done(
     channel: Channel, forms: FhirServer, emulator: Emulator
 ) -> None:

@@ -803,6 +803,101 @@ def test_connection_that_airflow_made_generic_says_how_to_add_it_with_its_type(
     assert PASSWORD not in str(raised.value)
 
 
+@pytest.mark.parametrize("visited", ["20026-03-01", "infinity", "0044-03-15 BC"])
+def test_moment_that_python_cannot_hold_lands_as_text(
+    postgres: SurveyTool, opened: Open, visited: str
+) -> None:
+    postgres.execute(
+        "alter table responses add column visit date, add column seen timestamptz, add column seen_on timestamp[]"
+    )
+    postgres.execute(
+        f"update responses set visit = '{visited}', seen = '{visited}', seen_on[1] = '{visited}' where id = 3"
+    )
+    channel = opened(postgres)
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+    [(payload,)] = channel.rows("select payload from landing.record where payload ->> 'id' = '3'")
+    assert payload["visit"] == visited
+    assert payload["seen"].startswith(visited.split()[0])
+    assert payload["seen_on"][0].startswith(visited.split()[0])
+
+
+def test_time_of_twenty_four_hours_lands_as_text(postgres: SurveyTool, opened: Open) -> None:
+    postgres.execute("alter table responses add column until time")
+    postgres.execute("update responses set until = '24:00' where id = 3")
+    channel = opened(postgres)
+    assert channel.run() == 7
+    assert channel.rows("select payload ->> 'until' from landing.record where payload ->> 'id' = '3'") == [
+        ("24:00:00",)
+    ]
+
+
+@pytest.mark.parametrize("changed", ["infinity", "-infinity", "20026-03-01"])
+def test_change_at_no_moment_stops_neither_its_row_nor_those_behind_it(
+    postgres: SurveyTool, opened: Open, changed: str
+) -> None:
+    channel = opened(postgres)
+    channel.run()
+    cursor = channel.cursor
+    postgres.put(8, "At no moment")
+    postgres.execute(f"update responses set updated_at = '{changed}' where id = 8")
+    channel.run()
+    channel.assert_shows("comment", postgres.said)
+    assert channel.cursor == cursor
+    postgres.put(9, "Behind it", "2025-03-09 09:00")
+    assert channel.run() == 1
+    assert channel.run() == 0
+    channel.assert_shows("comment", postgres.said)
+
+
+def test_counter_that_is_no_number_stops_no_row(postgres: SurveyTool, opened: Open) -> None:
+    postgres.execute("alter table responses add column turn numeric")
+    postgres.execute("update responses set turn = case id when 3 then 'NaN'::numeric else id end")
+    channel = opened(postgres, request={"updated_column": "turn"})
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+    assert channel.cursor == {"column": "turn", "updated": "7"}
+
+
+def test_view_that_cannot_convert_a_value_is_told_apart_from_missing_rights(
+    postgres: SurveyTool, opened: Open
+) -> None:
+    postgres.execute("create view converted as select *, comment::date as visit from responses")
+    with pytest.raises(
+        FeedbackError, match=r"converted.*holds a value.*InvalidDatetimeFormat.*ignore_columns"
+    ) as raised:
+        opened(postgres, request={"table": "converted"}).run()
+    assert WORDS not in str(raised.value)
+
+
+def test_keys_that_only_blanks_tell_apart_are_refused(tool: SurveyTool, opened: Open) -> None:
+    tool.create(sa.Column("id", sa.Text, primary_key=True), name="exported")
+    for key in ("A", "A ", "B"):
+        tool.put(key, f"{WORDS} {key}")
+    with pytest.raises(FeedbackError, match=r"column id.*3 rows have 2 different keys.*blanks") as raised:
+        opened(tool).run()
+    assert WORDS not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["cast(x'c5e5' as text)", "'a' || char(0) || 'b'"])
+def test_key_that_postgres_cannot_hold_comes_like_any_other(file: SurveyTool, opened: Open, key: str) -> None:
+    file.create(sa.Column("id", sa.Text, primary_key=True))
+    file.put("A", "Before", "2025-03-09 09:00")
+    channel = opened(file)
+    channel.run()
+    # Of an old date: found by its key alone.
+    file.execute(
+        "insert into responses (id, submitted_at, updated_at, comment) "
+        f"values ({key}, '2025-03-01 08:00:00.000000', '2025-03-01 09:00:00.000000', 'Odd key')"
+    )
+    assert channel.run() == 1
+    assert sorted(channel.said("comment").values()) == ["Before", "Odd key"]
+    assert channel.run() == 0
+    file.execute("delete from responses where comment = 'Odd key'")
+    channel.run()
+    assert channel.said("comment") == {"A": "Before"}
+
+
 # What a changed declaration asks for
 
 
