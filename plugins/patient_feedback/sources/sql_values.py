@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from patient_feedback.sources.delivered_file import LONGEST_REFERENCE_BYTES
 from patient_feedback.sources.stored_text import mend_text
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg.abc import Buffer
 
+SHOWN_OF_OVERLONG = 40
 MOMENT_TYPES = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 """Of PostgreSQL, whose years go beyond 9999, before the first, and to infinity."""
 
 
 def key_of(value: Any) -> str:
-    """Return a key as the mapping reads it."""
+    """Return a key as the mapping reads it; of one that is too long for any, its begin and what tells it apart."""
     plain = plain_value(value)
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
-    return mend_text(str(plain), set()).strip()
+    key = mend_text(str(plain), set()).strip()
+    if len(key.encode()) <= LONGEST_REFERENCE_BYTES:
+        return key
+    return f"{key[:SHOWN_OF_OVERLONG]}_{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def plain_value(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -877,6 +878,18 @@ def test_keys_that_only_blanks_tell_apart_are_refused(tool: SurveyTool, opened: 
     with pytest.raises(FeedbackError, match=r"column id.*3 rows have 2 different keys.*blanks") as raised:
         opened(tool).run()
     assert WORDS not in str(raised.value)
+
+
+def test_key_that_no_index_holds_is_set_aside_and_stops_no_other(tool: SurveyTool, opened: Open) -> None:
+    long = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(50))
+    tool.create(sa.Column("id", sa.Text))
+    for key in ("A", long, long[:-1]):
+        tool.put(key, f"{WORDS} {key[:1]}")
+    channel = opened(tool)
+    channel.run_gated()
+    assert channel.said("comment") == {"A": f"{WORDS} A"}
+    assert channel.rows("select check_id from landing.set_aside") == [("FB-LND-036",)] * 2
+    assert channel.run() == 0
 
 
 @pytest.mark.parametrize("key", ["cast(x'c5e5' as text)", "'a' || char(0) || 'b'"])
