@@ -67,6 +67,7 @@ DEFECTIVE_RECORDS = {
     "FB-LND-033": of("record", "has_question_spelling_variant = true"),
     "FB-LND-034": of_record("defects = array['lost_leading_zero']"),
     "FB-LND-035": of_record("defects = array['damaged_identifier']"),
+    "FB-LND-036": of("record", "defects = array['overlong_reference'], source_record_ref = null"),
     "FB-LND-037": of_record("defects = array['undecodable_byte']"),
     "FB-LND-040": of("response", "submitted_text = 'last week', submitted_on = null"),
     "FB-LND-041": of("response", "submitted_text = ' ', submitted_on = null"),

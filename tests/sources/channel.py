@@ -136,8 +136,10 @@ class Channel:
 
     @property
     def cursor(self) -> Mapping[str, str] | None:
+        """Return where the next run begins, in the system's own terms."""
         rows = self.rows("select position from landing.source_cursor")
-        return rows[0][0] or None if rows else None
+        position = rows[0][0] if rows else {}
+        return {name: value for name, value in position.items() if not name.startswith("asked")} or None
 
 
 def utc(text: str) -> datetime:

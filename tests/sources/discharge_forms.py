@@ -10,6 +10,7 @@ from emulators.fhir import KEY, QUESTIONNAIRE, FhirServer, answered
 from emulators.server import Emulator
 
 from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import SourceConnection
 
 SAID = {"slug": "said", "intent": "open"}
@@ -74,6 +75,19 @@ def channel_of(warehouse: Settings, tmp_path: Path, emulator: Emulator, **asked:
         tmp_path, "responses", "fhir_search", request=request, ignore_columns=IGNORED, mapping=MAPPING
     )
     return Channel(warehouse, source, SourceConnection("responses_system", f"{emulator.url}/fhir", "", KEY))
+
+
+def without_rating(source: Source, folder: Path) -> Source:
+    """Return the declaration with the item of the rating ignored."""
+    mapping = {name: field for name, field in MAPPING.items() if name != "rating"}
+    return declare(
+        folder,
+        source.slug,
+        str(source.kind),
+        request=source.request.model_dump(exclude_defaults=True),
+        ignore_columns=[*IGNORED, "item.1"],
+        mapping=mapping,
+    )
 
 
 def truth(forms: FhirServer) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 import psycopg
 
 from patient_feedback.orchestration.landing_area import read_again
+from patient_feedback.orchestration.landing_cursor import read_cursor
 from patient_feedback.orchestration.landing_extracts import land_extracts
 from patient_feedback.orchestration.landing_files import land_files
 from patient_feedback.orchestration.source_connections import airflow_connection
@@ -45,10 +46,20 @@ def land_source(
         landed = land_files(settings, source, run_id, window, place_connection)
     else:
         landed = land_extracts(settings, source, run_id, window, connection_of(source))
-    record_count = landed.record_count + read_again(settings, source, run_id)
+    record_count = landed.record_count
+    if not source.kind.is_file and _is_read_anew(settings, source):
+        # What landed before lacks what is asked for now: it stands as it is until all is read from the start.
+        window = None
+    else:
+        record_count += read_again(settings, source, run_id)
     with connect(settings, "land_deliveries") as connection:
         delivery_ids = _deliveries_to_decide(connection, source, window)
     return LandedSource(delivery_ids, landed.found_count, landed.delivery_count, record_count)
+
+
+def _is_read_anew(settings: Settings, source: Source) -> bool:
+    with connect(settings, "land_deliveries") as connection:
+        return read_cursor(connection, source).is_read_anew
 
 
 def _deliveries_to_decide(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from patient_feedback.contract import stable_id
 from patient_feedback.orchestration.landing_area import (
@@ -22,6 +21,7 @@ from patient_feedback.orchestration.landing_area import (
     LandedFile,
     land_bytes,
 )
+from patient_feedback.orchestration.landing_cursor import conclude_reading, move_cursor, read_cursor
 from patient_feedback.orchestration.statements import named_statements
 from patient_feedback.settings import Settings
 from patient_feedback.sources.declaration import Source
@@ -38,6 +38,7 @@ from patient_feedback.sources.extraction import (
 )
 from patient_feedback.sources.field_mapping import FieldMapping
 from patient_feedback.sources.landed_extract import content_sha256, write_head, write_record
+from patient_feedback.sources.stored_text import mend_text
 from patient_feedback.warehouse.connection import connect
 from patient_feedback.warehouse.ledger import add_ledger_entry
 
@@ -70,18 +71,22 @@ def land_extracts(
     # Held until all is landed: two runs would read from the same cursor.
     with connect(settings, "land_deliveries") as alone:
         alone.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"landing:{source.slug}",))
+        kept = read_cursor(alone, source)
         request = ExtractionRequest(
             source,
             source_connection,
             _moment_of_extraction(alone, source),
-            _cursor(alone, source),
+            kept.position,
             window,
             partial(_held_keys, alone, source),
             partial(_held_listings, alone, source),
         )
+        reached: Cursor | None = None
         for extract in kind_module(source.kind).extract(request):
             if extract.is_note:
-                _note_cursor(settings, request, extract, run_id)
+                assert extract.cursor is not None
+                with connect(settings, "land_deliveries") as connection:
+                    move_cursor(connection, source, kept, held_back(extract.cursor, request.present), run_id)
                 continue
             later: list[RawRecord] = []
             piece: Extract | None = extract
@@ -90,12 +95,15 @@ def land_extracts(
                 with connect(settings, "land_deliveries") as connection:
                     landed = _land_extract(connection, settings, request, piece, later, run_id, found_count)
                     if not later and extract.cursor is not None:
-                        _move_cursor(connection, request, extract.cursor, run_id)
+                        reached = held_back(extract.cursor, request.present)
+                        move_cursor(connection, source, kept, reached, run_id)
                 if landed is not None:
                     delivery_count += 1
                     record_count += landed
                 piece = Extract(iter(later)) if later else None
                 later = []
+        if reached is not None:
+            conclude_reading(settings, source, kept, reached, run_id)
     return LandedCounts(found_count, delivery_count, record_count)
 
 
@@ -161,7 +169,14 @@ def _changed(
     identifiers = kind_module(source.kind).IDENTIFIERS
     seen: dict[str, str] = {}
     while batch := list(islice(records, BATCH_SIZE)):
-        cleaned = [replace(one, content=without_identifiers(one.content, identifiers)) for one in batch]
+        cleaned = [
+            replace(
+                one,
+                key=mend_text(one.key, set()),
+                content=without_identifiers(one.content, identifiers),
+            )
+            for one in batch
+        ]
         known: dict[str, str] = dict(
             connection.execute(
                 STATEMENTS["known_versions"],
@@ -250,14 +265,6 @@ def _moment_of_extraction(connection: psycopg.Connection, source: Source) -> dat
     return moment
 
 
-def _cursor(connection: psycopg.Connection, source: Source) -> Cursor | None:
-    """Return the cursor, held back to when it was kept."""
-    row = connection.execute(
-        "select position, moved_at from landing.source_cursor where source_slug = %s", (source.slug,)
-    ).fetchone()
-    return held_back(*row) or None if row else None
-
-
 def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]:
     rows = connection.execute(STATEMENTS["held_keys"], {"source_slug": source.slug})
     return frozenset(key for (key,) in rows)
@@ -266,22 +273,6 @@ def _held_keys(connection: psycopg.Connection, source: Source) -> frozenset[str]
 def _held_listings(connection: psycopg.Connection, source: Source) -> dict[str, str]:
     rows = connection.execute(STATEMENTS["held_versions"], {"source_slug": source.slug})
     return {key: version.partition(LISTING_MARK)[2] for key, version in rows}
-
-
-def _move_cursor(
-    connection: psycopg.Connection, request: ExtractionRequest, cursor: Cursor, run_id: str
-) -> None:
-    position = Jsonb(held_back(cursor, request.present))
-    connection.execute(
-        STATEMENTS["move_cursor"],
-        {"source_slug": request.source.slug, "position": position, "run_id": run_id},
-    )
-
-
-def _note_cursor(settings: Settings, request: ExtractionRequest, note: Extract, run_id: str) -> None:
-    assert note.cursor is not None
-    with connect(settings, "land_deliveries") as connection:
-        _move_cursor(connection, request, note.cursor, run_id)
 
 
 def _sha256(local: IO[bytes]) -> tuple[str, int]:

@@ -23,6 +23,9 @@ from patient_feedback.errors import (
 from patient_feedback.settings import Settings
 from patient_feedback.warehouse.connection import connect
 
+LIMIT_EXCEEDED = "54"
+"""Class of SQLSTATEs that psycopg counts as errors of operation, though the data are what is refused."""
+
 log = logging.getLogger(__name__)
 
 
@@ -160,7 +163,8 @@ def _record_end(
 
 
 def _without_values(error: psycopg.Error) -> FeedbackError:
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    is_of_operation = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    if is_of_operation and not (error.sqlstate or "").startswith(LIMIT_EXCEEDED):
         return WarehouseUnavailableError(
             f"The connection to PostgreSQL broke ({type(error).__name__}). "
             "The task can run again: an unfinished transaction leaves nothing behind."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, Landed, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.landed_extract import content_sha256
 from patient_feedback.sources.moments import utc_text
@@ -29,6 +29,7 @@ LISTED: dict[str, Types] = {
     "authorAgeGroup": TEXT,
 }
 """What is read of an opinion as the list shows it; where it changes, the opinion is landed again whatever its age."""
+LANDED = Landed.WHOLE
 SHAPE = Shape(
     known={
         **LISTED,

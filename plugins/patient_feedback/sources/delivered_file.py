@@ -19,6 +19,10 @@ LINE_KEY = "__line__"
 """Payload key of a line that could not be read as a record, or of its size."""
 
 
+LONGEST_REFERENCE_BYTES = 1_000
+"""Far above any id, and below what an index of PostgreSQL holds: what is longer is a piece of something else."""
+
+
 class Defect:
     """What a reader had to mend; the names stand in landing.record.defects."""
 
@@ -29,6 +33,8 @@ class Defect:
     UNREADABLE_LINE = "unreadable_line"
     LOST_LEADING_ZERO = "lost_leading_zero"
     DAMAGED_IDENTIFIER = "damaged_identifier"
+    OVERLONG_REFERENCE = "overlong_reference"
+    """Found by the mapping, which knows which column is the reference."""
 
 
 class DeliveredRecord(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -15,6 +16,7 @@ from patient_feedback.errors import FeedbackError
 from patient_feedback.sources.declaration import Source, SourceKind
 from patient_feedback.sources.moments import not_after
 from patient_feedback.sources.shape import Shape
+from patient_feedback.sources.stored_text import mend_text
 
 Cursor = dict[str, str]
 """Where the next run begins, in the source's own terms; kept as JSON."""
@@ -131,6 +133,17 @@ def longest_wait_seconds(source: Source) -> float:
     return WAITING_SHARE * source.deadline_minutes * 60
 
 
+class Landed(Enum):
+    """What of a record lands, beside what identifies a person."""
+
+    WHOLE = auto()
+    """All of it, whatever the declaration says."""
+    LESS_IGNORED = auto()
+    """All but `ignore_columns`."""
+    AS_DECLARED = auto()
+    """What the mapping names decides, too."""
+
+
 class SourceKindModule(Protocol):
     """The interface of a kind."""
 
@@ -140,6 +153,9 @@ class SourceKindModule(Protocol):
 
     SHAPE: Shape | None
     """The keys of what is landed, so that a change of them is seen; None where they are columns, which show themselves."""
+
+    LANDED: Landed
+    """What of a record lands: where the declaration asks for more of it, all is read from the start."""
 
     def extract(self, request: ExtractionRequest) -> Iterator[Extract]:
         """Yield what is new or changed since the cursor, or in the window, in pieces that can be landed alone.
@@ -164,7 +180,8 @@ def vanished(request: ExtractionRequest, held: frozenset[str], shown: Set[str]) 
 
     Raises FeedbackError where they are so many that a mistake of the source is likelier.
     """
-    gone = sorted(held - shown)
+    # Held ones bear their keys as the warehouse can store them.
+    gone = sorted(held - {mend_text(key, set()) for key in shown})
     allowed = request.source.request.largest_vanished_share
     if len(gone) > FEW_VANISHED and len(gone) > allowed * len(held):
         raise FeedbackError(

@@ -15,6 +15,7 @@ import json
 import logging
 import time
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
+    LANDED,
     RESOURCE_TYPE,
     SHAPE,
     STANDING_STATUS,
@@ -54,7 +56,7 @@ from patient_feedback.sources.size_bounds import ByteBudget, TooLargeError
 from patient_feedback.sources.stored_text import MAXIMUM_LINE_LENGTH
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "LANDED", "SHAPE", "extract", "payload"]
 
 LONGEST_EXPORT_SECONDS = 6 * 3600.0
 """So long a run waits at most for the server to prepare its files, whatever its deadline."""
@@ -372,5 +374,5 @@ def _lines(local: IO[bytes], source: Source) -> Iterator[bytes]:
     # A line that is longer than any comment is cut, and then no object.
     while line := stream.readline(MAXIMUM_LINE_LENGTH):
         budget.spend(len(line))
-        if stripped := line.strip():
+        if stripped := line.removeprefix(BOM_UTF8).strip():
             yield stripped

@@ -15,6 +15,7 @@ from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.questionnaire_response import (
     ENTERED_IN_ERROR,
     IDENTIFIERS,
+    LANDED,
     RESOURCE_TYPE,
     SHAPE,
     STANDING_STATUS,
@@ -24,7 +25,7 @@ from patient_feedback.sources.questionnaire_response import (
 )
 from patient_feedback.sources.token_grant import fhir_access
 
-__all__ = ["IDENTIFIERS", "SHAPE", "extract", "payload"]
+__all__ = ["IDENTIFIERS", "LANDED", "SHAPE", "extract", "payload"]
 
 WANTED_STATUS = ",".join(sorted({*STANDING_STATUS, ENTERED_IN_ERROR}))
 GONE = (404, 410)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, Landed, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.shape import FLAG, OBJECT, TEXT, Shape
@@ -26,6 +26,7 @@ LISTINGS = 3
 """So often the reviews are listed where they change while they are read."""
 LATEST_REPLY = timedelta(days=30)
 """A reply does not move a review in the list: so far back every run reads again."""
+LANDED = Landed.WHOLE
 SHAPE = Shape(
     known={
         "name": TEXT,

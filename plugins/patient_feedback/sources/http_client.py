@@ -263,7 +263,8 @@ class SourceAnswerError(FeedbackError):
 
 def _json_of(answer: httpx.Response) -> Any:
     try:
-        return json.loads(answer.text)
+        # Some servers put a byte order mark before it.
+        return json.loads(answer.text.removeprefix("\N{BYTE ORDER MARK}"))
     except ValueError:
         raise _TryAgainError("sends broken JSON") from None
 

@@ -26,7 +26,7 @@ from patient_feedback.contract import (
 from patient_feedback.sources.dates import DateFact, DateReading
 from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.declared import LANGUAGE_PATTERN
-from patient_feedback.sources.delivered_file import Defect, DeliveredRecord
+from patient_feedback.sources.delivered_file import LONGEST_REFERENCE_BYTES, Defect, DeliveredRecord
 from patient_feedback.sources.extraction import WITHDRAWN_KEY
 from patient_feedback.sources.field_mapping import (
     AnswerField,
@@ -203,13 +203,12 @@ class MappedRecord:
 def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[str], str]) -> MappedRecord:
     """Return the record's candidates; nothing raises, whatever was delivered.
 
-    A record without `record_ref` has neither source_record_ref nor response_id, and its comments no id: a
-    check sets it aside. `pseudonymise` turns the respondent's ref into a keyed hash.
+    A record without `record_ref`, or with one that is too long for any, has neither source_record_ref nor
+    response_id, and its comments no id: a check sets it aside. `pseudonymise` turns the respondent's ref into a keyed hash.
     """
     row = _Row(record.payload)
     mapping = source.mapping
-    record_ref = row.name(mapping.record_ref.column)
-    response_ref = (mapping.response_ref and row.name(mapping.response_ref.column)) or record_ref
+    record_ref, response_ref = row.references(source)
     is_response = record_ref and response_ref and not mapping.figures
     response_id = stable_id(source.slug, response_ref) if is_response and response_ref else None
     respondent_ref = row.name(mapping.respondent_ref.column) if mapping.respondent_ref else None
@@ -226,7 +225,7 @@ def map_record(record: DeliveredRecord, source: Source, pseudonymise: Callable[[
         content_sha256=_content_sha256(record, source),
         record_version=row.version(source),
         is_withdrawn=row.is_withdrawn(source),
-        defects=record.defects,
+        defects=(*record.defects, *row.defects),
         date_fact=row.date_fact(record.record_number, source, response_ref, service[0]),
         respondent_id=respondent_id,
         organisation=row.place("organisation", mapping.organisation),
@@ -261,8 +260,7 @@ def date_fact(record: DeliveredRecord, source: Source) -> DateFact:
     """
     row = _Row(record.payload)
     mapping = source.mapping
-    response_ref = mapping.response_ref and row.name(mapping.response_ref.column)
-    response_ref = response_ref or row.name(mapping.record_ref.column)
+    _, response_ref = row.references(source)
     return row.date_fact(record.record_number, source, response_ref, row.place("service", mapping.service)[0])
 
 
@@ -274,6 +272,7 @@ class _Row:
         self.has_untidy_space = False
         self.has_formula_error = False
         self.unmapped_fields: list[str] = []
+        self.defects: tuple[str, ...] = ()
 
     def text(self, column: str) -> str | None:
         """Return the column's text, None where it is empty or a spreadsheet's error."""
@@ -289,6 +288,18 @@ class _Row:
     def name(self, column: str) -> str | None:
         text = self.text(column)
         return text.strip() if text else None
+
+    def references(self, source: Source) -> tuple[str | None, str | None]:
+        """Return the record's and the response's; None for one that is too long."""
+        mapping = source.mapping
+        record_ref = self.name(mapping.record_ref.column)
+        response_ref = (mapping.response_ref and self.name(mapping.response_ref.column)) or record_ref
+        if _is_overlong(record_ref) or _is_overlong(response_ref):
+            self.defects = (Defect.OVERLONG_REFERENCE,)
+        return (
+            None if _is_overlong(record_ref) else record_ref,
+            None if _is_overlong(response_ref) else response_ref,
+        )
 
     def place(self, name: str, place: PlaceField | None) -> tuple[str | None, str | None]:
         if place is None:
@@ -583,6 +594,15 @@ def _published_number(text: str, unit: FigureUnit | None) -> float | None:
     if unit is FigureUnit.PERCENT:
         plain = plain.removesuffix("%").rstrip()
     return _number(plain.replace(",", "") if _THOUSANDS.fullmatch(plain) else plain)
+
+
+def _is_overlong(reference: str | None) -> bool:
+    # Counted in bytes only where they may be too many.
+    return (
+        reference is not None
+        and len(reference) * 4 > LONGEST_REFERENCE_BYTES
+        and len(reference.encode("utf-8", "surrogatepass")) > LONGEST_REFERENCE_BYTES
+    )
 
 
 def _without_zero_decimals(text: str) -> str:

@@ -42,6 +42,7 @@ from patient_feedback.sources.extraction import (
     Cursor,
     Extract,
     ExtractionRequest,
+    Landed,
     RawRecord,
     longest_wait_seconds,
     vanished,
@@ -62,6 +63,7 @@ IDENTIFIERS = (
     "ExternalReference",
 )
 SHAPE = None
+LANDED = Landed.AS_DECLARED
 KEY, STATUS, RECORDED = "ResponseId", "Status", "RecordedDate"
 MOMENTS = ("StartDate", "EndDate", RECORDED)
 LISTED_METADATA = ("_recordId", "status", "recordedDate")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.extraction import RawRecord
+from patient_feedback.sources.extraction import Landed, RawRecord
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, UNREAD, Shape
 
@@ -19,6 +19,7 @@ IDENTIFIERS: tuple[str, ...] = ()
 """`raw_record` names what is landed; narrative, contained resources, identifiers, display names, extensions,
 attachments and the wording of items are not among it."""
 RESOURCE_TYPE = "QuestionnaireResponse"
+LANDED = Landed.LESS_IGNORED
 STANDING_STATUS = frozenset({"completed", "amended"})
 ENTERED_IN_ERROR = "entered-in-error"
 SHAPE = Shape(

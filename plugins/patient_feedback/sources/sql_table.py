@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, Landed, RawRecord, vanished
+from patient_feedback.sources.sql_values import (
+    keep_moments_beyond_python,
+    keep_undecodable_bytes,
+    key_of,
+    plain_value,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 IDENTIFIERS: tuple[str, ...] = ()
 """Which columns identify a person only the declaration can say: `ignore_columns`. They are not even asked for."""
 SHAPE = None
+LANDED = Landed.AS_DECLARED
 EXTRACT_SIZE = 50_000
 """Records that land together; what was landed stays when a later part fails."""
 KEYS_AT_ONCE = 500
@@ -84,7 +89,7 @@ def _engine(request: ExtractionRequest) -> Engine:
         path = quote(str(Path(url.database).absolute()))
         url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         engine = create_engine(url, connect_args={"isolation_level": None}, hide_parameters=True)
-        event.listen(engine, "connect", _keep_undecodable_bytes)
+        event.listen(engine, "connect", keep_undecodable_bytes)
         return engine
     if request.connection.password:
         url = url.set(password=request.connection.password)
@@ -92,12 +97,10 @@ def _engine(request: ExtractionRequest) -> Engine:
     if backend == "postgresql":
         options = {name: value for name, value in request.connection.extra.items() if name.startswith("ssl")}
         options["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(url, connect_args=options, hide_parameters=True)
-
-
-def _keep_undecodable_bytes(driver_connection: Any, _: object) -> None:
-    # As lone surrogates, which the landing mends and names.
-    driver_connection.text_factory = lambda stored: stored.decode("utf-8", "surrogateescape")
+    engine = create_engine(url, connect_args=options, hide_parameters=True)
+    if backend == "postgresql":
+        event.listen(engine, "connect", keep_moments_beyond_python)
+    return engine
 
 
 def _extracts(connection: Connection, request: ExtractionRequest) -> Iterator[Extract]:
@@ -175,16 +178,20 @@ def _column(table: Table, name: str | None, request: ExtractionRequest) -> Colum
 
 
 def _refuse_repeated_keys(connection: Connection, key: Column[Any], request: ExtractionRequest) -> None:
-    from sqlalchemy import distinct, func, select
+    from sqlalchemy import Integer, distinct, func, select
 
     rows, keys = connection.execute(
         select(func.count(), func.count(distinct(key))).select_from(key.table)
     ).one()
+    if rows == keys and not isinstance(key.type, Integer):
+        # Two that differ for the database may be one reference: text with a blank at its end and without.
+        pages = _streamed(connection, [select(key)], request.source.request.page_size)
+        keys = len({key_of(row[key.name]) for row in pages})
     if rows != keys:
         raise FeedbackError(
             f"The column {key.name}, which request.key_column of the source '{request.source.slug}' names, does not "
-            f"tell its rows apart: {rows} rows have {keys} different keys. Name a column that is never empty and never "
-            "the same in two rows, or a view that has one."
+            f"tell its rows apart: {rows} rows have {keys} different keys, blanks around them left out. "
+            "Name a column that is never empty and never the same in two rows, or a view that has one."
         )
 
 
@@ -200,18 +207,29 @@ def _compared_keys(
 
     missing = set(held)
     for row in _streamed(connection, [select(key)], page_size):
-        missing.discard(_key(row[key.name]))
+        missing.discard(key_of(row[key.name]))
     hidden: list[Any] = []
     if older is not None:
         for row in _streamed(connection, [select(key).where(older)], page_size):
-            if _key(row[key.name]) not in held:
+            if key_of(row[key.name]) not in held:
                 hidden.append(row[key.name])
     return hidden, held - missing
 
 
 def _by_keys(query: Select[Any], key: Column[Any], keys: list[Any]) -> Iterator[Select[Any]]:
     for start in range(0, len(keys), KEYS_AT_ONCE):
-        yield query.where(key.in_(keys[start : start + KEYS_AT_ONCE])).order_by(key)
+        yield query.where(key.in_([_given_back(one) for one in keys[start : start + KEYS_AT_ONCE]])).order_by(
+            key
+        )
+
+
+def _given_back(key: Any) -> Any:
+    """Return a key as SQLite takes it, whose driver reads bytes that are no text and writes none."""
+    from sqlalchemy import LargeBinary, Text, cast, literal
+
+    if not isinstance(key, str) or not any("\ud800" <= sign <= "\udfff" for sign in key):
+        return key
+    return cast(literal(key.encode("utf-8", "surrogateescape"), LargeBinary), Text)
 
 
 def _streamed(
@@ -235,43 +253,12 @@ def _records(
     # Read where they are landed, beyond the reach of what `extract` catches.
     with _plain_errors(request):
         for row in rows:
-            if row[updates.column.name] is not None:
-                position = updates.position(row[updates.column.name])
+            position = updates.position(row[updates.column.name])
+            if position is not None:
                 newest = position if newest is None else max(newest, position)
-            yield RawRecord(_key(row[key]), {name: _plain(row[name]) for name in kept})
+            yield RawRecord(key_of(row[key]), {name: plain_value(row[name]) for name in kept})
     if request.window is None and newest is not None:
         piece.cursor = updates.cursor(newest, request.cursor)
-
-
-def _key(value: Any) -> str:
-    """Return a key as the mapping reads it."""
-    plain = _plain(value)
-    if isinstance(plain, float) and plain.is_integer():
-        plain = int(plain)
-    return str(plain).strip()
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it; a moment with a zone in UTC, whatever the zone of the session."""
-    match value:
-        case float() if not math.isfinite(value):
-            return str(value)
-        case None | str() | bool() | int() | float():
-            return value
-        case datetime() if value.tzinfo:
-            return value.astimezone(UTC).isoformat()
-        case datetime() | date() | time():
-            return value.isoformat()
-        case Decimal():
-            return str(value)
-        case bytes() | bytearray() | memoryview():
-            return bytes(value).hex()
-        case list() | tuple():
-            return [_plain(part) for part in value]
-        case dict():
-            return {str(name): _plain(part) for name, part in value.items()}
-        case _:
-            return str(value)
 
 
 @contextmanager
@@ -302,7 +289,7 @@ def _plain_errors(request: ExtractionRequest) -> Iterator[None]:
 
 
 def _said_plainly(error: DBAPIError, request: ExtractionRequest) -> FeedbackError:
-    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
     source, name = request.source, request.connection.name
     kind, words = type(error.orig).__name__, str(error.orig).lower()
@@ -316,6 +303,13 @@ def _said_plainly(error: DBAPIError, request: ExtractionRequest) -> FeedbackErro
         return FeedbackError(
             f"The database of the source '{source.slug}' refuses the Airflow connection '{name}' ({kind}): check its "
             "host, database, user and password."
+        )
+    if isinstance(error, DataError):
+        column = getattr(getattr(error.orig, "diag", None), "column_name", None)
+        return FeedbackError(
+            f"The table {source.request.table} of the source '{source.slug}' holds a value that its database cannot give"
+            f"{f' in the column {column}' if column else ''} ({kind}): where it is a view, mend what it converts or "
+            "computes; else put a column that cannot be read under ignore_columns."
         )
     return FeedbackError(
         f"The database of the source '{source.slug}' refuses to read the table {source.request.table} ({kind}): let the "

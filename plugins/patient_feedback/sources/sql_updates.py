@@ -5,6 +5,7 @@ Every bound is drawn rather too early than too late: a row that is read again is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -91,8 +92,11 @@ class Updates:
                     self.column >= int(begin.timestamp() * ticks), self.column < int(end.timestamp() * ticks)
                 )
 
-    def position(self, value: Any) -> Position:
-        """Return a value of the column in the form that cursors are made of."""
+    def position(self, value: Any) -> Position | None:
+        """Return a value of the column in the form that cursors are made of; None where it says no moment."""
+        if value is None or (self.measure is not Measure.TEXT and isinstance(value, str)):
+            # As text comes what Python cannot hold, such as infinity.
+            return None
         match self.measure:
             case Measure.TEXT:
                 try:
@@ -100,7 +104,7 @@ class Updates:
                 except ValueError:
                     raise FeedbackError(_no_iso_text(self.column, 1)) from None
             case Measure.NUMBER:
-                return int(value)
+                return int(value) if math.isfinite(value) else None
             case _:
                 return cast(Position, value)
 
@@ -165,7 +169,7 @@ def updates_of(connection: Connection, column: Column[Any], request: ExtractionR
             raise FeedbackError(_no_iso_text(column, count))
     elif measure is Measure.NUMBER:
         highest: Any = connection.execute(select(func.max(column))).scalar_one()
-        newest = int(highest or 0)
+        newest = int(highest) if highest is not None and math.isfinite(highest) else 0
     return Updates(
         column,
         measure,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from patient_feedback.errors import PlaceUnavailableError
 from patient_feedback.sources.declaration import Source
-from patient_feedback.sources.extraction import Extract, ExtractionRequest, RawRecord, vanished
+from patient_feedback.sources.extraction import Extract, ExtractionRequest, Landed, RawRecord, vanished
 from patient_feedback.sources.http_client import SourceAnswerError, SourceClient
 from patient_feedback.sources.moments import utc_text
 from patient_feedback.sources.shape import ANY, UNKNOWN_KEYS, Shape, unread_answers
@@ -31,6 +31,7 @@ IDENTIFIERS = (
 )
 """Beside these only what KEPT names is landed: a field that the source adds may be another of them."""
 KEPT = ("id", "date_created", "date_modified", "response_status", "collector_id")
+LANDED = Landed.AS_DECLARED
 SHAPE = Shape(
     known=dict.fromkeys(
         [

@@ -20,6 +20,7 @@ from emulators.server import Emulator, Fault
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.settings import Settings
 from patient_feedback.sources import fhir_bulk
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import ExtractionRequest, SourceConnection
 
 MAPPING: dict[str, Any] = {
@@ -292,6 +293,17 @@ def test_packed_file_is_read(channel: Channel, forms: FhirServer, packed: dict[s
     channel.run()
     channel.assert_shows("said", truth(forms))
     assert counts(channel) == [(3, 3), (3, 3), (1, 1)]
+
+
+def test_file_that_begins_with_a_byte_order_mark_is_read(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    lines = [json.dumps(resource).encode() for resource in forms.resources.values()][:3]
+    marked = b"\xef\xbb\xbf" + b"\n".join(lines)
+    emulator.faults = [Fault(body=marked, path="/QuestionnaireResponse1.ndjson") for _ in range(6)]
+    channel.run()
+    channel.assert_shows("said", truth(forms))
+    assert len(emulator.faults) == 5
 
 
 def _cut(content: bytes) -> bytes:
@@ -666,3 +678,62 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, emulator: Emulator, 
         peak = tracemalloc.get_traced_memory()[1] - before
     assert records == number + 4
     assert peak < len(line) * number
+
+
+WARDED = {**MAPPING, "service": {"column": "item.ward", "optional": True}}
+
+
+def on_ward(words: str) -> list[dict[str, Any]]:
+    return [*said(words), answered("ward", {"valueString": "Ward 3"})]
+
+
+@pytest.fixture
+def declared(forms: FhirServer, channel: Channel, tmp_path: Path) -> Source:
+    """Bring everything with the wards ignored; return the declaration that asks for them."""
+    for number in range(1, 8):
+        forms.put(f"r{number}", on_ward(f"The nurse was kind {number}"))
+    request = channel.source.request.model_dump(exclude_defaults=True)
+    channel.source = declare(
+        tmp_path, "exported", "fhir_bulk", request=request, mapping=MAPPING, ignore_columns=["item.ward"]
+    )
+    channel.run_gated()
+    assert ward_count(channel) == 0
+    return declare(tmp_path, "exported", "fhir_bulk", request=request, mapping=WARDED)
+
+
+def ward_count(channel: Channel) -> int:
+    [(count,)] = channel.rows("select count(service_name) from feedback.response")
+    return count
+
+
+def test_item_that_is_no_longer_ignored_is_read_of_every_response_once_an_export_is_whole(
+    channel: Channel, forms: FhirServer, declared: Source
+) -> None:
+    channel.source = declared
+    forms.withheld, forms.outcomes = {"r1"}, [ERROR]
+    channel.run_gated()
+    channel.assert_shows("said", truth(forms))
+    assert ward_count(channel) == 6
+    forms.withheld, forms.outcomes = set(), []
+    channel.run_gated()
+    channel.assert_shows("said", truth(forms))
+    assert ward_count(channel) == 7
+
+
+def test_export_that_was_asked_for_less_is_not_gone_on_with(
+    channel: Channel, forms: FhirServer, emulator: Emulator, declared: Source
+) -> None:
+    forms.put("r8", on_ward("Written since"))
+    forms.polls = 1_000
+    # The first of these exports is of what was changed alone; the second, of all, is gone on with.
+    for source in (channel.source, declared):
+        channel.source = source
+        with pytest.raises(PlaceUnavailableError, match="has not finished"):
+            channel.run()
+    export_count = len(asked(emulator, "$export"))
+    for job in forms._jobs.values():
+        job.polls_left = 3
+    channel.run()
+    assert len(asked(emulator, "$export")) == export_count
+    channel.assert_shows("said", truth(forms))
+    assert ward_count(channel) == 8

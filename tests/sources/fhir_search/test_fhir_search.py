@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from channel import Channel, utc
-from discharge_forms import channel_of, said, truth
+from discharge_forms import channel_of, said, truth, without_rating
 from emulators.fhir import KEY, QUESTIONNAIRE, FhirServer, answered
 from emulators.server import Emulator, Fault
 
@@ -311,6 +311,16 @@ def test_storm_of_429_waits_as_long_as_the_server_asks(
     channel.assert_shows("said", truth(forms))
 
 
+def test_byte_order_mark_before_json_is_no_fault(
+    channel: Channel, forms: FhirServer, emulator: Emulator
+) -> None:
+    forms.resources.clear()
+    nothing = b'\xef\xbb\xbf{"resourceType": "Bundle", "total": 0}'
+    emulator.faults = [Fault(body=nothing) for _ in range(6)]
+    assert channel.run() == 0
+    assert emulator.faults
+
+
 def test_server_that_stays_away_leaves_nothing_half_done(
     channel: Channel, forms: FhirServer, emulator: Emulator
 ) -> None:
@@ -499,3 +509,15 @@ def test_backfill_before_any_run_brings_its_window_alone(channel: Channel, forms
     assert channel.cursor is None
     channel.run()
     channel.assert_shows("said", truth(forms))
+
+
+def test_item_that_is_no_longer_ignored_is_read_of_every_response(
+    channel: Channel, forms: FhirServer, tmp_path: Path
+) -> None:
+    declared = channel.source
+    channel.source = without_rating(declared, tmp_path)
+    channel.run_gated()
+    channel.source = declared
+    channel.run_gated()
+    channel.assert_shows("said", truth(forms))
+    assert channel.rows("select count(*) from feedback.answer where answer_state = 'answered'") == [(7,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -75,6 +76,36 @@ def test_broken_line_of_json_is_a_record_of_the_account_and_the_others_land(
     ]
     assert {"a": "Kind staff", "b": "Long wait"}.items() <= channel.said("story").items()
     assert len(channel.rows("select from feedback.record")) == 2
+
+
+@pytest.mark.parametrize("mapping", [{}, {"record_ref": "date", "response_ref": "id"}])
+def test_reference_that_no_index_holds_is_set_aside_by_its_name_and_the_others_land(
+    channel_of: Any, folder_drop: FolderDrop, mapping: dict[str, str]
+) -> None:
+    channel = channel_of(folder_drop, mapping={**MAPPING, **mapping})
+    no_reference = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(50))
+    folder_drop.put(
+        "1.csv",
+        b"id,date,status,words\na,2026-03-02,,Kind staff\n%b,2026-03-03,,Long wait\n" % no_reference.encode(),
+    )
+    folder_drop.put("2.csv", b"id,date,status,words\nc,2026-03-04,,Cold food\n")
+    found, _ = channel.run_gated()
+    assert sorted(channel.said("story").values()) == ["Cold food", "Kind staff"]
+    assert found & {"FB-LND-027", "FB-LND-028", "FB-LND-036"} == {"FB-LND-036"}
+    assert channel.rows("select record_number, check_id from landing.set_aside") == [(2, "FB-LND-036")]
+
+
+def test_line_break_in_words_that_are_not_quoted_costs_its_records_alone(
+    channel_of: Any, folder_drop: FolderDrop
+) -> None:
+    channel = channel_of(folder_drop)
+    words = " ".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(150))
+    folder_drop.put("1.csv", b"id,date,status,words\na,2026-03-02,,Kind staff\n%b\n" % words.encode())
+    folder_drop.put("2.csv", b"id,date,status,words\nc,2026-03-04,,Cold food\n")
+    channel.run_gated()
+    assert channel.said("story") == {"a": "Kind staff", "c": "Cold food"}
+    assert channel.rows("select distinct record_number from landing.set_aside") == [(2,)]
+    assert not channel.rows("select from landing.set_aside where reason like %s", f"%{words[:20]}%")
 
 
 def test_error_cells_of_a_sheet_are_no_words(channel_of: Any, folder_drop: FolderDrop) -> None:

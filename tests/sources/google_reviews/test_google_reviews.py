@@ -60,6 +60,19 @@ def test_first_load_brings_all_and_a_second_run_nothing(channel: Channel, site: 
     assert len(channel.rows("select from landing.delivery")) == 1
 
 
+def test_id_that_postgres_cannot_hold_stops_no_review_and_withdraws_none(
+    channel: Channel, site: GoogleReviews
+) -> None:
+    site.put("r\x006", "Under an odd id", "2026-05-16T09:00:00Z")
+    assert channel.run() == 6
+    assert channel.run() == 0
+    assert sorted(channel.said("review").values()) == sorted(truth(site).values())
+    assert not channel.withdrawn
+    site.remove("r\x006")
+    channel.run()
+    assert channel.withdrawn == {"r\N{REPLACEMENT CHARACTER}6"}
+
+
 def test_run_stops_reading_where_nothing_can_be_new(channel: Channel, emulator: Emulator) -> None:
     channel.run()
     emulator.requests.clear()

@@ -531,3 +531,24 @@ def test_clock_of_the_survey_that_is_put_back_loses_nothing(channel: Channel, su
     survey.put("R_right", "On time", "2026-03-07 10:30:00")
     assert channel.run() == 1
     channel.assert_shows("better", truth(survey))
+
+
+def test_embedded_data_that_are_no_longer_ignored_are_read_of_every_response(
+    channel: Channel, survey: Qualtrics, tmp_path: Path
+) -> None:
+    survey.put("R_old", "Long ago", "2025-01-02 10:00:00")
+    declared = channel.source
+    mapping = {name: field for name, field in MAPPING.items() if name != "service"}
+    channel.source = declare(
+        tmp_path,
+        "ward_survey",
+        "qualtrics",
+        request={"survey": "SV_1", "timeout_seconds": 2},
+        ignore_columns=["ContactEmail", "ward"],
+        mapping=mapping,
+    )
+    channel.run_gated()
+    channel.source = declared
+    channel.run_gated()
+    channel.assert_shows("better", truth(survey))
+    assert channel.rows("select distinct service_name from feedback.response") == [("Ward 3",)]

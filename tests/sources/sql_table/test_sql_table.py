@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.orchestration.source_connections import airflow_connection
 from patient_feedback.settings import Settings
 from patient_feedback.sources import sql_table
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import Extract, ExtractionRequest, SourceConnection
 from patient_feedback.stack.postgres import EmbeddedPostgres
 from patient_feedback.warehouse.connection import connect
@@ -800,3 +802,207 @@ def test_connection_that_airflow_made_generic_says_how_to_add_it_with_its_type(
     with pytest.raises(FeedbackError, match=r"'survey_system' is of type generic.*--conn-json") as raised:
         airflow_connection(opened(postgres).source)
     assert PASSWORD not in str(raised.value)
+
+
+@pytest.mark.parametrize("visited", ["20026-03-01", "infinity", "0044-03-15 BC"])
+def test_moment_that_python_cannot_hold_lands_as_text(
+    postgres: SurveyTool, opened: Open, visited: str
+) -> None:
+    postgres.execute(
+        "alter table responses add column visit date, add column seen timestamptz, add column seen_on timestamp[]"
+    )
+    postgres.execute(
+        f"update responses set visit = '{visited}', seen = '{visited}', seen_on[1] = '{visited}' where id = 3"
+    )
+    channel = opened(postgres)
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+    [(payload,)] = channel.rows("select payload from landing.record where payload ->> 'id' = '3'")
+    assert payload["visit"] == visited
+    assert payload["seen"].startswith(visited.split()[0])
+    assert payload["seen_on"][0].startswith(visited.split()[0])
+
+
+def test_time_of_twenty_four_hours_lands_as_text(postgres: SurveyTool, opened: Open) -> None:
+    postgres.execute("alter table responses add column until time")
+    postgres.execute("update responses set until = '24:00' where id = 3")
+    channel = opened(postgres)
+    assert channel.run() == 7
+    assert channel.rows("select payload ->> 'until' from landing.record where payload ->> 'id' = '3'") == [
+        ("24:00:00",)
+    ]
+
+
+@pytest.mark.parametrize("changed", ["infinity", "-infinity", "20026-03-01"])
+def test_change_at_no_moment_stops_neither_its_row_nor_those_behind_it(
+    postgres: SurveyTool, opened: Open, changed: str
+) -> None:
+    channel = opened(postgres)
+    channel.run()
+    cursor = channel.cursor
+    postgres.put(8, "At no moment")
+    postgres.execute(f"update responses set updated_at = '{changed}' where id = 8")
+    channel.run()
+    channel.assert_shows("comment", postgres.said)
+    assert channel.cursor == cursor
+    postgres.put(9, "Behind it", "2025-03-09 09:00")
+    assert channel.run() == 1
+    assert channel.run() == 0
+    channel.assert_shows("comment", postgres.said)
+
+
+def test_counter_that_is_no_number_stops_no_row(postgres: SurveyTool, opened: Open) -> None:
+    postgres.execute("alter table responses add column turn numeric")
+    postgres.execute("update responses set turn = case id when 3 then 'NaN'::numeric else id end")
+    channel = opened(postgres, request={"updated_column": "turn"})
+    assert channel.run() == 7
+    channel.assert_shows("comment", postgres.said)
+    assert channel.cursor == {"column": "turn", "updated": "7"}
+
+
+def test_view_that_cannot_convert_a_value_is_told_apart_from_missing_rights(
+    postgres: SurveyTool, opened: Open
+) -> None:
+    postgres.execute("create view converted as select *, comment::date as visit from responses")
+    with pytest.raises(
+        FeedbackError, match=r"converted.*holds a value.*InvalidDatetimeFormat.*ignore_columns"
+    ) as raised:
+        opened(postgres, request={"table": "converted"}).run()
+    assert WORDS not in str(raised.value)
+
+
+def test_keys_that_only_blanks_tell_apart_are_refused(tool: SurveyTool, opened: Open) -> None:
+    tool.create(sa.Column("id", sa.Text, primary_key=True), name="exported")
+    for key in ("A", "A ", "B"):
+        tool.put(key, f"{WORDS} {key}")
+    with pytest.raises(FeedbackError, match=r"column id.*3 rows have 2 different keys.*blanks") as raised:
+        opened(tool).run()
+    assert WORDS not in str(raised.value)
+
+
+def test_key_that_no_index_holds_is_set_aside_and_stops_no_other(tool: SurveyTool, opened: Open) -> None:
+    long = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(50))
+    tool.create(sa.Column("id", sa.Text))
+    for key in ("A", long, long[:-1]):
+        tool.put(key, f"{WORDS} {key[:1]}")
+    channel = opened(tool)
+    channel.run_gated()
+    assert channel.said("comment") == {"A": f"{WORDS} A"}
+    assert channel.rows("select check_id from landing.set_aside") == [("FB-LND-036",)] * 2
+    assert channel.run() == 0
+
+
+@pytest.mark.parametrize("key", ["cast(x'c5e5' as text)", "'a' || char(0) || 'b'"])
+def test_key_that_postgres_cannot_hold_comes_like_any_other(file: SurveyTool, opened: Open, key: str) -> None:
+    file.create(sa.Column("id", sa.Text, primary_key=True))
+    file.put("A", "Before", "2025-03-09 09:00")
+    channel = opened(file)
+    channel.run()
+    # Of an old date: found by its key alone.
+    file.execute(
+        "insert into responses (id, submitted_at, updated_at, comment) "
+        f"values ({key}, '2025-03-01 08:00:00.000000', '2025-03-01 09:00:00.000000', 'Odd key')"
+    )
+    assert channel.run() == 1
+    assert sorted(channel.said("comment").values()) == ["Before", "Odd key"]
+    assert channel.run() == 0
+    file.execute("delete from responses where comment = 'Odd key'")
+    channel.run()
+    assert channel.said("comment") == {"A": "Before"}
+
+
+# What a changed declaration asks for
+
+
+def services(channel: Channel) -> dict[str, str | None]:
+    return dict(channel.rows("select source_record_ref, service_name from feedback.response"))
+
+
+def with_ward(tool: SurveyTool, folder: Path, is_optional: bool = False) -> Source:
+    return tool.source(folder, mapping={"service": {"column": "ward", "optional": is_optional}})
+
+
+@pytest.fixture
+def without_ward(tool: SurveyTool, opened: Open) -> Channel:
+    """A source whose wards were ignored while all was accepted."""
+    channel = opened(tool, ignore_columns=["ward"], mapping={"service": None})
+    channel.run_gated()
+    assert set(services(channel).values()) == {None}
+    return channel
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+def test_column_that_is_no_longer_ignored_is_read_of_every_row(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path, is_optional: bool
+) -> None:
+    channel = without_ward
+    channel.source = with_ward(tool, tmp_path, is_optional)
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Ward 3")
+    # Once: from then on what is new is read.
+    tool.put(8, "New", "2025-03-08 09:00")
+    channel.run_gated()
+    assert [extracted for _, extracted in counts(channel)[:2]] == [7, 7]
+    assert counts(channel)[2][1] < 7
+
+
+def test_column_that_the_table_got_since_is_read_of_every_row(
+    tool: SurveyTool, opened: Open, tmp_path: Path
+) -> None:
+    channel = opened(tool)
+    channel.run_gated()
+    tool.execute("alter table responses add column team text default 'Night'")
+    channel.source = tool.source(tmp_path, mapping={"service": {"column": "team"}})
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Night")
+
+
+def test_declaration_that_asks_for_less_reads_nothing_again(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path
+) -> None:
+    channel = without_ward
+    channel.source = tool.source(
+        tmp_path, ignore_columns=["ward", "score"], mapping={"service": None, "rating": None}
+    )
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    [(_, extracted)] = counts(channel)[1:]
+    assert extracted < 7
+
+
+def test_source_that_kept_no_word_of_what_it_asked_for_is_gone_on_with(
+    without_ward: Channel, tool: SurveyTool
+) -> None:
+    channel = without_ward
+    with connect(channel.settings, "test") as connection:
+        connection.execute("update landing.source_cursor set position = position - 'asked'")
+    tool.put(8, "New", "2025-03-08 09:00")
+    channel.run_gated()
+    [(_, extracted)] = counts(channel)[1:]
+    assert extracted < 7
+
+
+def test_new_reading_that_breaks_off_costs_nothing_that_was_accepted(
+    without_ward: Channel, tool: SurveyTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel, truth = without_ward, tool.said
+    monkeypatch.setattr(sql_table, "EXTRACT_SIZE", 3)
+    channel.source = with_ward(tool, tmp_path)
+
+    def away() -> None:
+        raise PlaceUnavailableError("away")
+
+    with monkeypatch.context() as once:
+        while_reading(once, 1, away)
+        with pytest.raises(PlaceUnavailableError):
+            channel.run_gated()
+        channel.assert_shows("comment", truth)
+    # A backfill between the two decides what came, and leaves alone what waits for the rest.
+    tool.put(9, "Of the window", "2025-02-01 09:00", "2025-02-01 08:00")
+    channel.run(window=(utc("2025-02-01"), utc("2025-03-03")))
+    channel.assert_shows("comment", truth | {"9": "Of the window"})
+    channel.run_gated()
+    channel.assert_shows("comment", tool.said)
+    assert services(channel) == dict.fromkeys(tool.said, "Ward 3")

@@ -12,6 +12,7 @@ from emulators.survey_monkey import ASPECTS, KEY, OVERALL, REASONS, SURVEY_ID, W
 
 from patient_feedback.errors import FeedbackError, PlaceUnavailableError
 from patient_feedback.settings import Settings
+from patient_feedback.sources.declaration import Source
 from patient_feedback.sources.extraction import SourceConnection
 from patient_feedback.sources.survey_monkey import payload
 
@@ -506,3 +507,30 @@ def test_response_that_is_changed_while_it_is_read_is_landed_as_two_versions_apa
         "select count(*), count(distinct delivery_id) from landing.candidate_record where source_record_ref = '1'"
     )
     assert versions == [(2, 2)]
+
+
+def with_ward(channel: Channel, folder: Path, **ward: Any) -> Source:
+    request = channel.source.request.model_dump(exclude_defaults=True)
+    mapping = {name: field for name, field in MAPPING.items() if name != "service"}
+    return declare(folder, "survey", "survey_monkey", request=request, mapping=mapping | ward)
+
+
+def test_variable_that_is_mapped_later_is_read_of_every_response(
+    channel: Channel, site: SurveyMonkey, tmp_path: Path
+) -> None:
+    channel.source = with_ward(channel, tmp_path)
+    channel.run_gated()
+    for number in range(100, 160):
+        site.put(number, f"Words {number}", f"2026-03-08T09:{number - 100:02}:00+00:00")
+    channel.run_gated()
+    everything = truth(site)
+    channel.source = with_ward(channel, tmp_path, service={"column": "custom.ward"})
+    # The day's requests end within the new reading: until it is done, all stands as it was.
+    site.requests_left = 15
+    with pytest.raises(PlaceUnavailableError):
+        channel.run_gated()
+    channel.assert_shows("why", everything)
+    site.requests_left = None
+    channel.run_gated()
+    channel.assert_shows("why", everything)
+    assert channel.rows("select count(*) from feedback.response where service_name is null") == [(0,)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from patient_feedback.errors import PlaceUnavailableError
+from patient_feedback.errors import PlaceUnavailableError, WarehouseError, WarehouseUnavailableError
 from patient_feedback.orchestration.pending import has_deliveries_under_way
 from patient_feedback.orchestration.task_run import TaskRun, recorded
 from patient_feedback.warehouse.connection import connect
@@ -17,6 +19,22 @@ def test_place_that_is_away_leaves_as_an_error_that_is_tried_again(warehouse):
     ):
         raise ConnectionResetError(104, "the purple lighthouse keeper")
     assert "lighthouse" not in str(caught.value)
+
+
+def test_value_that_no_index_holds_is_told_apart_from_a_broken_connection(warehouse):
+    words = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(200))
+    with (
+        pytest.raises(WarehouseError, match="refuses a statement: ProgramLimitExceeded") as caught,
+        recorded(warehouse, TaskRun("ingest", "run", "map_records")),
+        connect(warehouse, "test") as connection,
+    ):
+        connection.execute(
+            "insert into landing.extracted_record (source_slug, record_key, content_sha256, is_withdrawn) "
+            "values ('survey', %s, 'x', false)",
+            (words,),
+        )
+    assert not isinstance(caught.value, WarehouseUnavailableError)
+    assert words[:20] not in str(caught.value)
 
 
 @pytest.mark.parametrize(
