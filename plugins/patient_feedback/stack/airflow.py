@@ -120,7 +120,7 @@ class LocalAirflow:
             "AIRFLOW__CORE__DAGS_FOLDER": str(settings.project_dir / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(settings.project_dir / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__EXECUTOR": "patient_feedback.stack.local_executor.PreloadedLocalExecutor",
+            "AIRFLOW__CORE__EXECUTOR": "patient_feedback.orchestration.local_executor.PreloadedLocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__FERNET_KEY": self._fernet_key(),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",

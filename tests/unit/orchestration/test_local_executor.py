@@ -9,7 +9,7 @@ from pathlib import Path
 PROJECT_DIR = Path(__file__).resolve().parents[3]
 START_AND_ASK_A_WORKER = """
 import multiprocessing, os, sys
-from patient_feedback.stack import local_executor
+from patient_feedback.orchestration import local_executor
 local_executor.PRELOADED_LIBRARIES = ("no_such_library", "this")
 assert "this" not in sys.modules
 executor = local_executor.PreloadedLocalExecutor(parallelism=1)
