@@ -6,7 +6,7 @@
         'severity': 'warning',
         'dimension': 'consistency',
         'owner': 'patient-experience',
-        'why': 'People who are never heard look like a misspelt name: put the name right, or ask why they do not answer.',
+        'why': 'People who are never heard look like a misspelt name, and so does a group where no source asks for it: put the name right, or ask why.',
     }
 ) }}
 

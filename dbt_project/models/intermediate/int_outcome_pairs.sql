@@ -28,6 +28,8 @@ with recursive scored as (
         and scores.respondent_id is not null
         and scores.submitted_on is not null
         and rules.better_direction in ('higher', 'lower')
+        -- The code of an answer is no quantity that gets better.
+        and rules.scoring_rule <> 'code'
 ),
 
 assessments as (

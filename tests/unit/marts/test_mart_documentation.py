@@ -43,7 +43,7 @@ def test_every_column_is_described_and_every_described_column_exists(marts: Any)
 
 def test_every_number_of_a_mart_has_a_unit_and_every_mart_a_contract(marts: Any) -> None:
     mart_nodes = [node for node in models_of(marts.manifest) if node["fqn"][1] == "marts"]
-    assert len(mart_nodes) == 43
+    assert len(mart_nodes) == 44
     for node in mart_nodes:
         assert node["config"]["contract"]["enforced"], node["name"]
         for column in node["columns"].values():

@@ -663,11 +663,11 @@ HARMS = {
     "baseline_response_id where score_slug = 'gad_7'",
     "assert_only_cases_recover": "update fct_outcome_changes set is_case_at_baseline = false where is_recovered",
     "response_rates_are_listed_once": "insert into rpt_response_rates select rates.* from (select 'fft_response_rate', "
-    "'2020', 'month', date '2021-01-01', date '2021-01-31', 'trust_1', 'all', 'all', 'all', 10, 12, null::numeric, "
-    "null::numeric, null::numeric, 'value') as rates cross join generate_series(1, 2)",
+    "'2020', 'month', date '2021-01-01', date '2021-01-31', 'trust_1', 'all', 'all', 'all', 10, 12, 1.0::numeric, "
+    "null::numeric, null::numeric, null::numeric, 'value') as rates cross join generate_series(1, 2)",
     "assert_no_more_responses_than_patients": "insert into rpt_response_rates select 'fft_response_rate', '2020', "
-    "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, null::numeric, "
-    "null::numeric, null::numeric, 'not_applicable'",
+    "'month', date '2021-02-01', date '2021-02-28', 'trust_1', 'all', 'all', 'all', 12, 10, 1.0::numeric, "
+    "null::numeric, null::numeric, null::numeric, 'not_applicable'",
     "assert_eligible_patients_were_heard_before": "insert into eligible_patients values "
     "('trust_1', 'service_11', '2021-01-01', 'all', 'all', 50, 'list')",
     "action_effects_are_listed_once": EFFECT.format("twice", "'no_clear_difference', null") * 2,

@@ -101,6 +101,9 @@ estimates as (
         numerator_sum,
         denominator_sum,
         calendar_months,
+        -- As in rpt_measure_gaps: few answers, or answers that are all alike, say little of a mean's spread.
+        is_proportion
+        or (observation_sum >= {{ var('gap_min_responses') }} and spread > 0) as is_spread_known,
         case
             when is_proportion then numerator_sum::numeric / nullif(denominator_sum, 0) else mean_value
         end as value,
@@ -279,6 +282,7 @@ compared as (
         coalesce(
             least(before.month_count, after.month_count) >= {{ var('action_min_months') }}, false
         ) as is_comparable,
+        coalesce(before.is_spread_known and after.is_spread_known, false) as is_spread_known,
         after.value - before.value as difference,
         {{ difference_bound('before', 'after', 'low') }} as difference_low,
         {{ difference_bound('before', 'after', 'high') }} as difference_high,
@@ -323,7 +327,7 @@ directed as (
     select
         compared.*,
         case
-            when not compared.is_comparable then 0
+            when not (compared.is_comparable and compared.is_spread_known) then 0
             when compared.difference_low > 0 then 1
             when compared.difference_high < 0 then -1
             else 0
@@ -373,8 +377,8 @@ select
     case when after_low < lowest then lowest else after_low end::numeric(14, 6) as after_interval_low,
     case when after_high > highest then highest else after_high end::numeric(14, 6) as after_interval_high,
     case when is_comparable then difference end::numeric(14, 6) as difference,
-    case when is_comparable then difference_low end::numeric(14, 6) as difference_low,
-    case when is_comparable then difference_high end::numeric(14, 6) as difference_high,
+    case when is_comparable and is_spread_known then difference_low end::numeric(14, 6) as difference_low,
+    case when is_comparable and is_spread_known then difference_high end::numeric(14, 6) as difference_high,
     before_centre::numeric(14, 6) as before_centre,
     before_lower_limit::numeric(14, 6) as before_lower_limit,
     before_upper_limit::numeric(14, 6) as before_upper_limit,
@@ -389,6 +393,7 @@ select
     signal_last_on,
     case
         when not is_comparable then 'too_little_data'
+        when interval_way + signal_way = 0 and not is_spread_known then 'too_little_data'
         when interval_way + signal_way = 0 then 'no_clear_difference'
         when better_direction = 'none' and interval_way + signal_way > 0 then 'changed_up'
         when better_direction = 'none' then 'changed_down'
