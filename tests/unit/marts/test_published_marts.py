@@ -47,6 +47,12 @@ PATIENT_EXPERIENCE = (
 )
 
 
+def test_code_of_an_answer_is_no_outcome_of_a_person(marts: Any) -> None:
+    asked_twice = "select respondent_id from fct_scores where score_slug = 'fft' group by 1 having count(*) > 1"
+    assert marts.rows(asked_twice)
+    assert marts.rows("select count(*) from fct_outcome_changes where score_slug = 'fft'") == [(0,)]
+
+
 def test_every_model_and_every_dbt_test_passes(marts: Any) -> None:
     assert {name: status for name, status in marts.results.items() if status not in ("success", "pass")} == {}
 
