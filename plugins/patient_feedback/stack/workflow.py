@@ -26,7 +26,8 @@ DOWNSTREAM = ("analyse_comments", "discover_themes", "build_marts")
 ACTIVE_STATES = {"queued", "running"}
 POLL_SECONDS = 1.0
 REGISTRATION_PATIENCE_SECONDS = 120.0
-SCHEDULE_PATIENCE_SECONDS = 15.0
+SCHEDULE_PATIENCE_SECONDS = 60.0
+"""A scheduler that has just been started imports libraries before it looks what is due (`local_executor`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +150,17 @@ def start(api: AirflowApi, sources: Sequence[Source], since: datetime) -> Workfl
     for dag_id in (*DOWNSTREAM, *wanted):
         if dags[dag_id]["is_paused"]:
             api.unpause(dag_id)
-    now = datetime.now(UTC)
+    now, deadline = datetime.now(UTC), time.monotonic() + SCHEDULE_PATIENCE_SECONDS
     runs = {}
     for dag_id in wanted:
         due_at = dags[dag_id]["next_dagrun_run_after"]
         is_due = due_at is not None and datetime.fromisoformat(due_at) <= now
-        run_id = _scheduled_run(api, dag_id, since, SCHEDULE_PATIENCE_SECONDS if is_due else 0)
+        run_id = _scheduled_run(api, dag_id, since, deadline if is_due else 0)
         runs[dag_id] = run_id or api.trigger(dag_id)
     return WorkflowRun(since, runs)
 
 
-def _scheduled_run(api: AirflowApi, dag_id: str, since: datetime, patience_seconds: float) -> str | None:
-    deadline = time.monotonic() + patience_seconds
+def _scheduled_run(api: AirflowApi, dag_id: str, since: datetime, deadline: float) -> str | None:
     while True:
         for dag_run in api.newest_runs(dag_id):
             queued_at = dag_run["queued_at"]
