@@ -3,7 +3,7 @@
 
   `points` holds one row per point: series_key, point_on, value, and the columns named in `breaks`. No line
   crosses a break, which is where
-  - a column of `breaks` changes: the measure's version, or the day from which people had the chart drawn anew;
+  - a column of `breaks` changes, such as the day from which people had the chart drawn anew;
   - more than `max_gap_months` months without a value lie between two points. Fewer are skipped: the moving
     range then spans the gap. A suppressed month is such a month, its value is not known here.
 

@@ -33,7 +33,7 @@ with published as (
     where cell_state = 'value'
 ),
 
--- Topics have no report of their own: their months are those of the themes.
+-- Topics have no report of their own: their months are those of the sentiment, with themes or without.
 months as (
     select
         measure_slug,
@@ -47,14 +47,18 @@ months as (
     union all
     select distinct
         'topic_share' as measure_slug,
-        measure_version,
+        '1' as measure_version,
         null as theme_slug,
-        organisation_slug,
-        service_slug,
-        month_start_on,
-        denominator_count
+        published.organisation_slug,
+        published.service_slug,
+        published.month_start_on,
+        published.denominator_count
     from published
-    where measure_slug in ('theme_share', 'unassigned_theme_share')
+    inner join {{ ref('dim_measures') }} as measures
+        on
+            published.measure_slug = measures.measure_slug
+            and published.measure_version = measures.measure_version
+    where measures.score_slug = 'comment_sentiment' and published.service_slug = 'all'
 )
 
 select

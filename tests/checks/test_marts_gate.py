@@ -132,9 +132,9 @@ from (
     values
     ('collaborate_top_share', '0-9', 'year', 0, '2024-12-31'::date, 'north', 'all', {TOP}, 98, 98,
         round({TOP} / 98.0, 6), 'share 0-1', 0.3, 0.6, 'value'),
-    ('collaborate_top_share', '0-9', 'month', 2, '2024-03-31', 'north', 'all', {TOP}, 98, 98,
-        round({TOP} / 98.0, 6), 'share 0-1', 0.3, 0.6, 'value'),
-    ('collaborate_top_share', '0-9', 'month', 3, '2024-04-30', 'north', 'all', 0, 0, 0, null, 'share 0-1', null,
+    ('collaborate_mean_score', '0-9', 'month', 2, '2024-03-31', 'north', 'all', null, 98, 98, 8.5, 'score', 8.1, 8.7,
+        'value'),
+    ('collaborate_mean_score', '0-9', 'month', 3, '2024-04-30', 'north', 'all', null, 0, 0, null, 'score', null,
         null, 'not_applicable'),
     ('collaborate_mean_score', '0-9', 'year', 0, '2024-12-31', 'north', 'maternity', null, 98, 98, 8.4, 'score',
         8.1, 8.7, 'value'),
@@ -188,17 +188,17 @@ DEFECTS = (
         "FB-MRT-091": "update rpt_measures set measure_value = 0 where service_slug = 'ward'",
         "FB-MRT-092": "update rpt_measures set response_count = 19 where measure_slug = 'both_top_share'",
         "FB-MRT-095": "update rpt_measures set interval_high = -0.3 where measure_value = -0.2",
-        "FB-MRT-096": "update rpt_measures set numerator_count = 0, denominator_count = 0, response_count = 0, "
+        "FB-MRT-096": "update rpt_measures set denominator_count = 0, response_count = 0, "
         "measure_value = null, interval_low = null, interval_high = null, cell_state = 'not_applicable' "
         "where period_first_on = '2024-03-01'",
         "FB-MRT-097": "update rpt_measures set numerator_count = numerator_count - 1, "
-        f"measure_value = {TOP - 1} / 98.0 where period_kind = 'year' and measure_slug = 'collaborate_top_share'",
+        f"measure_value = {TOP - 1} / 98.0 where measure_slug = 'collaborate_top_share'",
     },
     {
         "FB-MRT-002": "delete from fct_source_deliveries",
         "FB-MRT-080": "delete from disclosure_attack",
         "FB-MRT-093": "update rpt_measures set numerator_count = 50 where measure_value = 8.4",
-        "FB-MRT-094": "update rpt_measures set measure_value = 0.5 where period_first_on = '2024-03-01'",
+        "FB-MRT-094": "update rpt_measures set measure_value = 0.5 where measure_slug = 'collaborate_top_share'",
     },
     {
         "FB-MRT-003": "update fct_source_deliveries "
@@ -303,3 +303,68 @@ def test_month_that_the_friends_and_family_report_left_out_is_found(marts, clean
 def test_attack_that_ran_out_of_time_shuts_the_gate(marts, clean_outcomes, execute):
     outcomes = _judge(marts, execute, {"FB-MRT-080": "update disclosure_attack set attack_id = 'late'"})
     assert {one.check_id for one in gate_verdict(outcomes).stopping} == {"FB-MRT-080"}
+
+
+# Each published by the other kind of period, as scores.csv may say.
+BY_MONTH = """
+update rpt_measures set period_kind = 'month', period_first_on = '2024-03-01', period_last_on = '2024-03-31'
+where measure_slug = 'collaborate_top_share';
+"""
+BY_YEAR = """
+delete from rpt_fft_monthly;
+insert into rpt_measures (
+    measure_slug, measure_version, period_kind, period_first_on, period_last_on, organisation_slug, service_slug,
+    stratum_attribute, stratum, numerator_count, denominator_count, cell_state
+) values
+('fft_positive_share', '2020', 'year', '2024-01-01', '2024-12-31', 'all', 'all', 'all', 'all', 99, 99, 'value'),
+('fft_negative_share', '2020', 'year', '2024-01-01', '2024-12-31', 'all', 'all', 'all', 'all', 0, 99, 'value'),
+('fft_positive_share', '2020', 'year', '2023-01-01', '2023-12-31', 'all', 'all', 'all', 'all', 0, 0, 'not_applicable');
+"""
+
+
+@pytest.mark.parametrize(
+    ("check_id", "published", "harm", "unexpected_count"),
+    [
+        ("FB-MRT-097", BY_MONTH, "", 0),
+        (
+            "FB-MRT-097",
+            BY_MONTH,
+            "update rpt_measures set numerator_count = 1 where period_kind = 'month'",
+            1,
+        ),
+        ("FB-MRT-097", BY_MONTH, "update rpt_measures set period_first_on = '2024-03-06'", 2),
+        ("FB-MRT-097", "", "delete from rpt_measures where measure_slug = 'collaborate_top_share'", 1),
+        ("FB-MRT-070", BY_YEAR, "", 0),
+        ("FB-MRT-070", BY_YEAR, "update rpt_measures set numerator_count = 98 where numerator_count = 99", 1),
+        ("FB-MRT-070", BY_YEAR, "delete from rpt_measures where numerator_count = 99", 1),
+        ("FB-MRT-070", BY_YEAR, "delete from rpt_measures where period_first_on = '2024-01-01'", 2),
+        ("FB-MRT-070", BY_YEAR, "delete from rpt_measures", 2),
+    ],
+)
+def test_recount_goes_by_the_kind_of_period_that_is_published(
+    marts, clean_outcomes, execute, check_id, published, harm, unexpected_count
+):
+    outcomes = _judge(marts, execute, {check_id: published + harm})
+    found = {one.check_id: one for one in outcomes}[check_id]
+    assert (found.outcome, found.unexpected_count or 0) == (
+        "failed" if unexpected_count else "passed",
+        unexpected_count,
+    )
+
+
+def test_recount_of_scores_knows_encounters_without_a_date(marts, clean_outcomes, execute):
+    dates = "update feedback.response set submitted_on = {}"
+    execute(marts, dates.format("null"))
+    try:
+        outcomes = [
+            {one.check_id: one for one in _judge(marts, execute, {"FB-MRT-097": statement})}[
+                "FB-MRT-097"
+            ].outcome
+            for statement in (
+                "update rpt_measures set period_first_on = null, period_last_on = null",
+                "update rpt_measures set period_first_on = null, period_last_on = null, numerator_count = 1",
+            )
+        ]
+    finally:
+        execute(marts, dates.format("date '2024-03-05'"))
+    assert outcomes == ["passed", "failed"]

@@ -14,6 +14,7 @@ measures as (
         dim_measures.measure_slug,
         dim_measures.measure_version,
         dim_measures.statistic,
+        dim_measures.effective_from,
         composed.composite_slug is not null as is_composite
     from {{ ref('dim_measures') }} as dim_measures
     left join composed
@@ -48,19 +49,33 @@ placed as (
             and actions.topic_slug is not distinct from series.topic_slug
 ),
 
--- Versions of a measure cannot be compared: the one that was in use when the action was taken counts.
+-- Versions of a measure cannot be compared: the one that was in use when the action was taken counts, and of
+-- two that had answers in that month the newer.
 versioned as (
     select
         placed.*,
+        measures.statistic,
+        measures.is_composite,
         first_value(placed.measure_version) over (
-            partition by placed.series_key
+            partition by
+                placed.action_slug,
+                placed.measure_slug,
+                placed.theme_slug,
+                placed.topic_slug,
+                placed.organisation_slug,
+                placed.service_slug
             order by
                 (placed.point_on >= placed.change_month_on) asc,
                 case when placed.point_on < placed.change_month_on then placed.point_on end desc nulls last,
                 placed.point_on asc,
+                measures.effective_from desc nulls last,
                 placed.measure_version desc
         ) as counted_version
     from placed
+    inner join measures
+        on
+            placed.measure_slug = measures.measure_slug
+            and placed.measure_version = measures.measure_version
 )
 
 select
@@ -81,20 +96,16 @@ select
     versioned.numerator_count,
     versioned.denominator_count,
     versioned.value,
-    measures.statistic in ('favourable_share', 'unfavourable_share', 'neutral_share', 'theme_share')
-    and not measures.is_composite as is_proportion,
+    versioned.statistic in ('favourable_share', 'unfavourable_share', 'neutral_share', 'theme_share')
+    and not versioned.is_composite as is_proportion,
     -- The denominator of a composite is added over its items: no number of persons.
-    case when measures.is_composite then published.response_count else versioned.denominator_count end
+    case when versioned.is_composite then published.response_count else versioned.denominator_count end
         as observation_count,
     -- An end that was cut off at the edge of the scale is nearer to the value than the other.
     greatest(
         published.interval_high - published.measure_value, published.measure_value - published.interval_low
     ) as spread
 from versioned
-inner join measures
-    on
-        versioned.measure_slug = measures.measure_slug
-        and versioned.measure_version = measures.measure_version
 left join {{ ref('rpt_measures') }} as published
     on
         versioned.measure_slug = published.measure_slug

@@ -45,10 +45,13 @@ with published as (
     from {{ ref('int_topic_cells_published') }}
 )
 
+-- The version is part of the key: while the last questionnaires of one version come back, the next one has
+-- months too, and one series would hold both.
 select
     concat_ws(
         ' ',
         published.measure_slug,
+        published.measure_version,
         published.organisation_slug,
         published.service_slug,
         published.theme_slug,

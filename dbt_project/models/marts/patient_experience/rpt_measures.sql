@@ -57,8 +57,9 @@ members as (
 
 -- A composite is the unweighted mean of its items' shares or means, each over those who answered the item; of
 -- fewer items it would be another number. So is its interval: items of the same people go together, at most
--- wholly, and then their standard errors add up.
-composed as (
+-- wholly, and then their standard errors add up. Materialized, for the planner expects one cell to be joined
+-- with it, and would add all of it up again for each.
+composed as materialized (
     select
         members.composite_slug as score_slug,
         observed.score_version,
