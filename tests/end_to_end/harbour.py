@@ -118,10 +118,11 @@ def write_month(folder: Path, month: int, respondents: int = 24) -> Path:
 def published_rows(connection: psycopg.Connection) -> dict[str, list[str]]:
     """Return the rows of every published table as text, sorted; of the audit trail the account alone.
 
-    Moments of processing are left out: they are the one thing that a repeated run may change.
+    Moments of processing and the list of publications are left out: they are what a repeated run may change.
     """
     tables = connection.execute(
-        "select table_schema, table_name from information_schema.tables where table_schema = 'patient_experience' "
+        "select table_schema, table_name from information_schema.tables "
+        "where (table_schema = 'patient_experience' and table_name <> 'dim_publications') "
         "or (table_schema = 'audit_trail' and table_name in ('fct_source_deliveries', 'fct_set_aside_records')) "
         "order by 1, 2"
     ).fetchall()

@@ -48,7 +48,9 @@ PATIENT_EXPERIENCE = (
 
 
 def test_code_of_an_answer_is_no_outcome_of_a_person(marts: Any) -> None:
-    asked_twice = "select respondent_id from fct_scores where score_slug = 'fft' group by 1 having count(*) > 1"
+    asked_twice = (
+        "select respondent_id from fct_scores where score_slug = 'fft' group by 1 having count(*) > 1"
+    )
     assert marts.rows(asked_twice)
     assert marts.rows("select count(*) from fct_outcome_changes where score_slug = 'fft'") == [(0,)]
 
