@@ -17,8 +17,6 @@ SURPLUS_KEY = "__surplus__"
 """Payload key of the values that stand to the right of the last named column, or of how many they are."""
 LINE_KEY = "__line__"
 """Payload key of a line that could not be read as a record, or of its size."""
-
-
 LONGEST_REFERENCE_BYTES = 1_000
 """Far above any id, and below what an index of PostgreSQL holds: what is longer is a piece of something else."""
 

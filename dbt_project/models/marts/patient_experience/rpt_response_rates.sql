@@ -131,8 +131,10 @@ sized as (
             when stratum_attribute <> 'all' then stratum_attribute
             else 'organisation'
         end as part_kind,
-        case when service_slug = 'all' and stratum_attribute = 'all' then 'all' else organisation_slug end
-            as parent_slug,
+        case
+            when service_slug <> 'all' or stratum_attribute <> 'all' then organisation_slug
+            when organisation_slug <> 'all' then 'all'
+        end as parent_slug,
         eligible_count between 1 and min_responses - 1 as is_few
     from placed
 ),
@@ -153,7 +155,6 @@ siblings as (
             and sized.period_first_on = parents.period_first_on
             and sized.parent_slug = parents.organisation_slug
             and parents.part_kind = 'organisation'
-    where sized.organisation_slug <> 'all' and sized.eligible_count > 0
     window
         all_siblings as (
             partition by
@@ -165,7 +166,12 @@ siblings as (
         ),
         smaller as (
             all_siblings
-            order by sized.eligible_count, sized.organisation_slug, sized.service_slug, sized.stratum
+            order by
+                sized.eligible_count = 0,
+                sized.eligible_count,
+                sized.organisation_slug,
+                sized.service_slug,
+                sized.stratum
             rows between unbounded preceding and 1 preceding
         )
 ),
@@ -177,7 +183,8 @@ hidden_siblings as (
         *,
         is_few
         or (
-            rest_count is not null
+            eligible_count > 0
+            and rest_count is not null
             and (has_few or rest_count between 1 and min_responses - 1)
             and (
                 smaller_sum + greatest(rest_count, 0) < min_responses
@@ -189,33 +196,20 @@ hidden_siblings as (
 
 rated as (
     select
-        sized.*,
-        sized.cell_state = 'suppressed'
-        or sized.is_few
-        or coalesce(own.is_hidden, false)
-        or coalesce(organisations.is_hidden, false) as is_suppressed,
+        *,
+        cell_state = 'suppressed'
+        or is_hidden
+        -- The parts of a hidden organisation add up to it.
+        or coalesce(
+            bool_or(is_hidden) filter (where part_kind = 'organisation') over (
+                partition by measure_version, period_kind, period_first_on, organisation_slug
+            ),
+            false
+        ) as is_suppressed,
         -- More responses than patients: one of the counts is wrong, and their share is no rate.
-        case when sized.response_count <= sized.eligible_count then sized.eligible_count else 0 end
-            as denominator_count,
-        least(sized.response_count + sized.unnamed_count, sized.eligible_count) as most_responses
-    from sized
-    left join hidden_siblings as own
-        on
-            sized.measure_version = own.measure_version
-            and sized.period_kind = own.period_kind
-            and sized.period_first_on = own.period_first_on
-            and sized.organisation_slug = own.organisation_slug
-            and sized.service_slug = own.service_slug
-            and sized.stratum_attribute = own.stratum_attribute
-            and sized.stratum = own.stratum
-    -- The parts of a hidden organisation add up to it.
-    left join hidden_siblings as organisations
-        on
-            sized.measure_version = organisations.measure_version
-            and sized.period_kind = organisations.period_kind
-            and sized.period_first_on = organisations.period_first_on
-            and sized.organisation_slug = organisations.organisation_slug
-            and organisations.part_kind = 'organisation'
+        case when response_count <= eligible_count then eligible_count else 0 end as denominator_count,
+        least(response_count + unnamed_count, eligible_count) as most_responses
+    from hidden_siblings
 )
 
 select
